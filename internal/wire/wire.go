@@ -1,0 +1,181 @@
+// Package wire reads and writes JSON-RPC messages strictly, so that what was
+// inspected is what is forwarded.
+//
+// A message is checked once, as a whole, by [Check]: one JSON value of valid
+// UTF-8, no member name twice in an object, no two names that differ only in
+// case, a bounded depth. After that its parts are byte slices of the original
+// ([Object]), and every reader of them, however lenient, sees the same values:
+// a number keeps all its digits, an unknown member its place.
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxDepth is how deep objects and arrays may nest in a message.
+const MaxDepth = 256
+
+// Errors of [Check] that callers tell apart from malformed JSON.
+var (
+	// ErrDuplicate: a member name stands twice in an object, or twice but for
+	// its case.
+	ErrDuplicate = errors.New("duplicate member name")
+	// ErrDepth: the message nests deeper than MaxDepth.
+	ErrDepth = errors.New("nested too deep")
+)
+
+// Check reports whether b is exactly one JSON value that is safe to hand on.
+// It names the place of what it refuses as a JSON pointer.
+func Check(b []byte) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(b))
+	var names foldSet
+	for {
+		// A decoder gives the name's token before its value, so an object's
+		// names are seen in order without building the object.
+		isName := nameNext(d)
+		tok, err := d.ReadToken()
+		if err != nil {
+			return checkError(err)
+		}
+		switch tok.Kind() {
+		case '{', '[':
+			if d.StackDepth() > MaxDepth {
+				return fmt.Errorf("%w: more than %d levels", ErrDepth, MaxDepth)
+			}
+			names.push()
+		case '}', ']':
+			names.pop()
+		case '"':
+			if isName {
+				if other, ok := names.add(tok.String()); !ok {
+					return fmt.Errorf("%w: %q and %q at %q", ErrDuplicate, other, tok.String(), d.StackPointer())
+				}
+			}
+		}
+		if d.StackDepth() == 0 {
+			break
+		}
+	}
+	if _, err := d.ReadToken(); err != io.EOF {
+		return errors.New("more than one JSON value")
+	}
+	return nil
+}
+
+// nameNext reports whether the next token is a member's name.
+func nameNext(d *jsontext.Decoder) bool {
+	kind, length := d.StackIndex(d.StackDepth())
+	return kind == '{' && length%2 == 0
+}
+
+// checkError turns the decoder's error into one line without its prefix.
+func checkError(err error) error {
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return fmt.Errorf("%w: %s", ErrDuplicate, trimPrefix(err))
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("unexpected end of JSON")
+	}
+	return errors.New(trimPrefix(err))
+}
+
+func trimPrefix(err error) string {
+	return strings.TrimPrefix(err.Error(), "jsontext: ")
+}
+
+// foldSet holds the names of the objects that are open, folded for case.
+type foldSet struct {
+	levels []foldLevel
+}
+
+// foldLevel is one open object or array: a list that is scanned while it is
+// short, as most are, and a map beyond that.
+type foldLevel struct {
+	names  []string // as written
+	folded []string
+	wide   map[string]string // folded to written
+}
+
+// foldScan is how many names are compared one by one before a map is built.
+const foldScan = 16
+
+func (s *foldSet) push() {
+	if n := len(s.levels); n < cap(s.levels) {
+		s.levels = s.levels[:n+1] // keeps the lists that an earlier object grew
+		return
+	}
+	s.levels = append(s.levels, foldLevel{})
+}
+
+func (s *foldSet) pop() {
+	l := &s.levels[len(s.levels)-1]
+	l.names, l.folded, l.wide = l.names[:0], l.folded[:0], nil
+	s.levels = s.levels[:len(s.levels)-1]
+}
+
+// add records a name of the innermost object; it reports the other name and
+// false where one equal but for case was there.
+func (s *foldSet) add(name string) (other string, ok bool) {
+	l := &s.levels[len(s.levels)-1]
+	f := Fold(name)
+	if l.wide != nil {
+		if other, dup := l.wide[f]; dup {
+			return other, false
+		}
+		l.wide[f] = name
+		return "", true
+	}
+	for i, g := range l.folded {
+		if f == g {
+			return l.names[i], false
+		}
+	}
+	l.names, l.folded = append(l.names, name), append(l.folded, f)
+	if len(l.names) > foldScan {
+		l.wide = make(map[string]string, 4*foldScan)
+		for i, g := range l.folded {
+			l.wide[g] = l.names[i]
+		}
+	}
+	return "", true
+}
+
+// Fold maps names that differ only in case to the same string, by Unicode's
+// simple case folding, as encoding/json's case-insensitive match does: "ſ" (long
+// s) folds with "s", "K" (Kelvin) with "k".
+func Fold(s string) string {
+	plain := true
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= 0x80 || 'A' <= c && c <= 'Z' {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s
+	}
+	return strings.Map(foldRune, s)
+}
+
+// foldRune returns the smallest rune of r's folding orbit, lower case for
+// ASCII letters.
+func foldRune(r rune) rune {
+	if r < 0x80 {
+		return unicode.ToLower(r)
+	}
+	least := r
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		least = min(least, f)
+	}
+	if least < 0x80 {
+		return unicode.ToLower(least)
+	}
+	return least
+}
