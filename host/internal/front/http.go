@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
@@ -496,7 +497,8 @@ func (f *Front) startBatch(h *httpSession, st *stream, elems []json.RawMessage) 
 // is called.
 func (f *Front) keepAlive(ew *eventWriter) (stop func()) {
 	done := make(chan struct{})
-	go func() {
+	var wg sync.WaitGroup
+	wg.Go(func() {
 		ticker := time.NewTicker(keepAlive)
 		defer ticker.Stop()
 		for {
@@ -507,8 +509,11 @@ func (f *Front) keepAlive(ew *eventWriter) (stop func()) {
 				f.logError("keep-alive", ew.comment())
 			}
 		}
-	}()
-	return func() { close(done) }
+	})
+	return func() {
+		close(done)
+		wg.Wait()
+	}
 }
 
 func (f *Front) writeAll(w http.ResponseWriter, data []byte) {
