@@ -15,7 +15,7 @@ import (
 // Bounds of the manifest's fields, in characters or entries. The schema has the
 // same.
 const (
-	maxName        = 200
+	maxPackageName = 200
 	maxTitle       = 100
 	maxDescription = 1000
 	maxReason      = 200
@@ -46,7 +46,7 @@ func (m *Manifest) Validate() error {
 		return err
 	}
 	c := &checker{}
-	c.form("name", m.Name, formName, maxName, `want letters, digits, ".", "_", "-" and at most one "/"`)
+	c.form("name", m.Name, formName, maxPackageName, `want letters, digits, ".", "_", "-" and at most one "/"`)
 	c.form("version", m.Version, formVersion, 100, `want a semantic version such as "1.2.3"`)
 	c.text("title", m.Title, maxTitle)
 	c.text("description", m.Description, maxDescription)
