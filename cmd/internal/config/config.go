@@ -146,9 +146,9 @@ func Parse(path string, data []byte, lookup func(string) (string, bool)) (*File,
 
 // At returns a problem with a part of the file that was found later, with its
 // position: At("servers.hello.source", err).
-func (f *File) At(path string, err error) error {
+func (f *File) At(path string, err error) Problem {
 	pos := f.positions[path]
-	return Errors{{File: f.Path, Line: pos.line, Column: pos.column, Path: path, Message: err.Error()}}
+	return Problem{File: f.Path, Line: pos.line, Column: pos.column, Path: path, Message: err.Error()}
 }
 
 var formName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)

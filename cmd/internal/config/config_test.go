@@ -78,9 +78,9 @@ func TestParse(t *testing.T) {
 	if !reflect.DeepEqual(f.Servers, want) {
 		t.Errorf("servers\n%+v\nwant\n%+v", f.Servers, want)
 	}
-	if err := f.At("servers.hello.source", errors.New("no such file")); err.Error() !=
+	if p := f.At("servers.hello.source", errors.New("no such file")); p.String() !=
 		filepath.Join("conf", "mcpwasm.yaml")+":4:5: servers.hello.source: no such file" {
-		t.Errorf("At: %v", err)
+		t.Errorf("At: %v", p)
 	}
 	if err := bySchema(t, full); err != nil {
 		t.Errorf("schema: %v", err)
