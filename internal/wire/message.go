@@ -221,15 +221,19 @@ func appendAnswer(dst []byte, a plugins.Answer) []byte {
 	return append(dst, '}')
 }
 
-// Compact appends b, which must have passed [Check], without white space
-// between its tokens, so that it fits on one line. Strings and numbers keep
-// their bytes.
-func Compact(dst, b []byte) []byte {
+// OneLine returns b, which must have passed [Check], on one line: values are
+// handed on as they were written, line breaks between their tokens included,
+// and stdio and event streams frame by lines. Strings and numbers keep their
+// bytes.
+func OneLine(b []byte) []byte {
 	if !bytes.ContainsAny(b, "\r\n") {
-		return append(dst, b...)
+		return b
 	}
-	buf := bytes.NewBuffer(dst)
+	var buf bytes.Buffer
 	// Its only error is malformed JSON.
-	_ = json.Compact(buf, b)
+	_ = json.Compact(&buf, b)
 	return buf.Bytes()
 }
+
+// Compact appends b on one line; see [OneLine].
+func Compact(dst, b []byte) []byte { return append(dst, OneLine(b)...) }
