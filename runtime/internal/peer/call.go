@@ -25,9 +25,9 @@ type call struct {
 	line     *outLine // the request, while it may still be withdrawn
 
 	who      caller
-	queue    []plugins.Notification // not delivered yet
-	notified int                    // bytes of notifications so far
-	done     bool                   // answer or err is there
+	queue    []wire.Message // notifications that are not delivered yet
+	notified int            // bytes of notifications so far
+	done     bool           // answer or err is there
 	answer   plugins.Answer
 	err      error
 	dropped  bool // its caller has given up
@@ -191,7 +191,7 @@ func (p *Peer) giveUp(ctx context.Context, err error) error {
 func (p *Peer) await(ctx context.Context, k *call) (plugins.Answer, error) {
 	for {
 		p.mu.Lock()
-		batch, notify := k.queue, k.who.notify
+		batch, who := k.queue, k.who
 		k.queue = nil
 		if len(batch) == 0 {
 			if k.done {
@@ -205,8 +205,10 @@ func (p *Peer) await(ctx context.Context, k *call) (plugins.Answer, error) {
 		}
 		p.mu.Unlock()
 		if len(batch) > 0 {
-			for _, n := range batch {
-				notify(n)
+			for _, m := range batch {
+				if n, ok := who.forCaller(m); ok {
+					who.notify(n)
+				}
 			}
 			continue
 		}

@@ -40,23 +40,35 @@ func (p *Peer) takeProgress(m wire.Message) {
 	if k == nil || k.who.token == nil {
 		return
 	}
-	p.enqueue(k, plugins.Notification{Method: m.Method, Params: m.Params.Set(plugins.MetaProgressToken, k.who.token).JSON()})
+	p.enqueue(k, m)
+}
+
+// forCaller makes a notification fit for the caller of the present round, whose
+// progress token may be another than that of the round in which it came.
+func (who caller) forCaller(m wire.Message) (plugins.Notification, bool) {
+	params := m.Params
+	if m.Method == plugins.NotifyProgress {
+		if who.token == nil {
+			return plugins.Notification{}, false
+		}
+		params = params.Set(plugins.MetaProgressToken, who.token)
+	}
+	return plugins.Notification{Method: m.Method, Params: params.JSON()}, who.notify != nil
 }
 
 // takeLog relates a log message, which does not say what it belongs to.
 func (p *Peer) takeLog(m wire.Message) {
-	n := plugins.Notification{Method: m.Method, Params: m.Params.JSON()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	only, hosts := p.youngest(func(*call) bool { return true })
 	switch {
 	case p.cfg.Shared && (hosts > 1 || p.gone.alive()):
 	case hosts == 1:
-		p.enqueue(only, n)
+		p.enqueue(only, m)
 	default:
 		for _, k := range p.calls {
 			if !k.internal && k.who.level != "" {
-				p.enqueue(k, n)
+				p.enqueue(k, m)
 			}
 		}
 	}
@@ -64,11 +76,14 @@ func (p *Peer) takeLog(m wire.Message) {
 
 // enqueue adds a notification to those that a call's caller has yet to deliver;
 // the lock is held. A call with too many fails.
-func (p *Peer) enqueue(k *call, n plugins.Notification) {
+func (p *Peer) enqueue(k *call, m wire.Message) {
 	if k.done || k.dropped {
 		return
 	}
-	k.notified += noticeCost + len(n.Method) + len(n.Params)
+	k.notified += noticeCost + len(m.Method)
+	for _, member := range m.Params.Members() {
+		k.notified += len(member.Name) + len(member.Value)
+	}
 	if k.notified > p.limits.NotifyBytes {
 		err := p.limitError("notifyBytes", p.limits.NotifyBytes, "its notifications are more than that")
 		p.settle(k, plugins.Answer{}, k.errorFor(err))
@@ -76,10 +91,7 @@ func (p *Peer) enqueue(k *call, n plugins.Notification) {
 		go p.sendCancelled(k.id, "Too many notifications.")
 		return
 	}
-	if k.who.notify == nil {
-		return
-	}
-	k.queue = append(k.queue, n)
+	k.queue = append(k.queue, m)
 	if k.state == "" {
 		k.signal()
 	}
