@@ -56,6 +56,16 @@ func Link(r Resource) Content { return Content{Type: "resource_link", Link: &r} 
 
 // MarshalJSON returns the block in MCP's shape (schema, "ContentBlock").
 func (c Content) MarshalJSON() ([]byte, error) {
+	v, err := c.wire()
+	if err != nil {
+		return nil, err
+	}
+	return encode(v)
+}
+
+// wire returns a value that encodes as the block without further methods, which
+// is several times faster than a MarshalJSON in a MarshalJSON.
+func (c Content) wire() (any, error) {
 	type tail struct {
 		Annotations *Annotations   `json:"annotations,omitempty"`
 		Meta        map[string]any `json:"_meta,omitempty"`
@@ -63,24 +73,27 @@ func (c Content) MarshalJSON() ([]byte, error) {
 	t := tail{c.Annotations, c.Meta}
 	switch c.Type {
 	case "text":
-		return encode(struct {
+		return struct {
 			Type string `json:"type"`
 			Text string `json:"text"`
 			tail
-		}{c.Type, c.Text, t})
+		}{c.Type, c.Text, t}, nil
 	case "image", "audio":
-		return encode(struct {
+		return struct {
 			Type     string `json:"type"`
 			Data     []byte `json:"data"`
 			MIMEType string `json:"mimeType"`
 			tail
-		}{c.Type, notNil(c.Data), c.MIMEType, t})
+		}{c.Type, notNil(c.Data), c.MIMEType, t}, nil
 	case "resource":
-		return encode(struct {
-			Type     string            `json:"type"`
-			Resource *ResourceContents `json:"resource"`
+		if c.Resource == nil {
+			return nil, Errorf(CodeInternalError, "content of type resource has no Resource: make it with pdk.Embed")
+		}
+		return struct {
+			Type     string `json:"type"`
+			Resource any    `json:"resource"`
 			tail
-		}{c.Type, c.Resource, t})
+		}{c.Type, c.Resource.wire(), t}, nil
 	case "resource_link":
 		if c.Link == nil {
 			return nil, Errorf(CodeInternalError, "content of type resource_link has no Link: make it with pdk.Link")
@@ -92,10 +105,10 @@ func (c Content) MarshalJSON() ([]byte, error) {
 		if c.Meta != nil {
 			r.Meta = c.Meta
 		}
-		return encode(struct {
+		return struct {
 			Type string `json:"type"`
 			Resource
-		}{c.Type, r})
+		}{c.Type, r}, nil
 	}
 	return nil, Errorf(CodeInternalError, "content of unknown type %q: make it with pdk.Text, Image, Audio, Embed or Link", c.Type)
 }
@@ -114,7 +127,9 @@ type ResourceContents struct {
 
 // MarshalJSON returns the contents in MCP's shape (schema,
 // "TextResourceContents" and "BlobResourceContents").
-func (c ResourceContents) MarshalJSON() ([]byte, error) {
+func (c ResourceContents) MarshalJSON() ([]byte, error) { return encode(c.wire()) }
+
+func (c ResourceContents) wire() any {
 	v := struct {
 		URI      string         `json:"uri"`
 		MIMEType string         `json:"mimeType,omitempty"`
@@ -127,7 +142,20 @@ func (c ResourceContents) MarshalJSON() ([]byte, error) {
 	} else {
 		v.Text = &c.Text
 	}
-	return encode(v)
+	return v
+}
+
+// wireContents returns what wire returns for each block.
+func wireContents(blocks []Content) ([]any, error) {
+	out := make([]any, len(blocks))
+	for i, c := range blocks {
+		v, err := c.wire()
+		if err != nil {
+			return nil, err
+		}
+		out[i] = v
+	}
+	return out, nil
 }
 
 // notNil makes nil bytes encode as "" and not as null.

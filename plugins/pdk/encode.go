@@ -8,6 +8,9 @@ import (
 // encode returns v as JSON without the escapes that json.Marshal adds for HTML:
 // a model reads "<" better than "\u003c".
 func encode(v any) ([]byte, error) {
+	if m, ok := v.(json.Marshaler); ok {
+		return m.MarshalJSON() // spares the encoder's check of what it returns
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -119,6 +119,20 @@ func Elicit[T any](ctx context.Context, key, message string) (T, Action, error) 
 	return answer, Accept, nil
 }
 
+// ElicitRaw is [Elicit] with a form by its schema: content is what was filled in,
+// unchecked, nil unless the action is [Accept].
+func ElicitRaw(ctx context.Context, key, message string, schema json.RawMessage) (content json.RawMessage, action Action, err error) {
+	raw, err := ask(ctx, key, Form(message, schema))
+	if err != nil {
+		return nil, "", err
+	}
+	content, action, err = readElicit(key, raw)
+	if action != Accept {
+		content = nil
+	}
+	return content, action, err
+}
+
 // ElicitURL asks the user to visit a page, in the manner of [Elicit].
 func ElicitURL(ctx context.Context, key, message, url string) (Action, error) {
 	raw, err := ask(ctx, key, URL(message, url))

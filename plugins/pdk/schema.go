@@ -27,6 +27,8 @@ type schema struct {
 	MaxItems    *int              `json:"maxItems,omitempty"`
 	Default     json.RawMessage   `json:"default,omitempty"`
 	Header      string            `json:"x-mcp-header,omitempty"`
+
+	allowed []any // Enum, decoded on first use
 }
 
 // JSON returns the schema as JSON, always in the same bytes.

@@ -144,11 +144,12 @@ func (s *Server) Handle(ctx context.Context, message []byte) []byte {
 	if err != nil {
 		return errorAnswer(asError(err))
 	}
-	b, err := encode(map[string]any{"result": result})
+	b, err := encode(result)
 	if err != nil {
 		return errorAnswer(Errorf(CodeInternalError, "encode the result of %s: %v", m.Method, err))
 	}
-	return b
+	out := make([]byte, 0, len(b)+len(`{"result":}`))
+	return append(append(append(out, `{"result":`...), b...), '}')
 }
 
 // dispatch calls who answers a method and turns its panics into errors.

@@ -61,13 +61,13 @@ func Textf(format string, args ...any) *ToolResult { return TextResult(fmt.Sprin
 
 // MarshalJSON returns the result in MCP's shape (schema, "CallToolResult").
 func (r ToolResult) MarshalJSON() ([]byte, error) {
-	content := r.Content
-	if content == nil {
-		content = []Content{}
+	content, err := wireContents(r.Content)
+	if err != nil {
+		return nil, err
 	}
 	return encode(struct {
 		Type       string         `json:"resultType"`
-		Content    []Content      `json:"content"`
+		Content    []any          `json:"content"`
 		Structured any            `json:"structuredContent,omitempty"`
 		IsError    bool           `json:"isError,omitempty"`
 		Meta       map[string]any `json:"_meta,omitempty"`

@@ -16,13 +16,11 @@ func decodeChecked(place string, s *schema, raw json.RawMessage, v any) error {
 	if len(raw) == 0 || string(raw) == "null" {
 		raw = json.RawMessage("{}")
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var any any
-	if err := d.Decode(&any); err != nil {
+	tree, err := decodeNumbers(raw)
+	if err != nil {
 		return fmt.Errorf("%s: %w", place, err)
 	}
-	if err := s.check(place, any); err != nil {
+	if err := s.check(place, tree); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(raw, v); err != nil {
@@ -37,7 +35,7 @@ func (s *schema) check(place string, v any) error {
 	if len(s.Type) > 0 && !slices.ContainsFunc(s.Type, func(t string) bool { return isType(t, v) }) {
 		return fmt.Errorf("%s: want %s, have %s", place, article(s.Type), article(types{typeOf(v)}))
 	}
-	if len(s.Enum) > 0 && !slices.ContainsFunc(s.Enum, func(e json.RawMessage) bool { return equalJSON(e, v) }) {
+	if len(s.Enum) > 0 && !s.allows(v) {
 		return fmt.Errorf("%s: want one of %s", place, join(s.Enum))
 	}
 	switch v := v.(type) {
@@ -181,11 +179,25 @@ func article(t types) string {
 	return strings.Join(parts, " or ")
 }
 
-func equalJSON(raw json.RawMessage, v any) bool {
+// allows reports whether v is one of the values of Enum.
+func (s *schema) allows(v any) bool {
+	if s.allowed == nil {
+		allowed := make([]any, len(s.Enum))
+		for i, raw := range s.Enum {
+			// Enum was decoded from JSON, so its values decode again.
+			allowed[i], _ = decodeNumbers(raw)
+		}
+		s.allowed = allowed
+	}
+	return slices.ContainsFunc(s.allowed, func(e any) bool { return reflect.DeepEqual(e, v) })
+}
+
+// decodeNumbers decodes raw with its numbers as json.Number.
+func decodeNumbers(raw []byte) (v any, err error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
-	var e any
-	return d.Decode(&e) == nil && reflect.DeepEqual(e, v)
+	err = d.Decode(&v)
+	return v, err
 }
 
 func join(values []json.RawMessage) string {
