@@ -244,7 +244,12 @@ func (s *session) watch(ctx context.Context, m wire.Message) plugins.Answer {
 	if !on {
 		do = s.front.gw.Unwatch
 	}
-	if err := do(ctx, s.id, uri); err != nil {
+	params, meta, perr := s.modernize(m.Params)
+	if perr != nil {
+		return plugins.Answer{Error: perr}
+	}
+	r := gateway.Request{Method: m.Method, Params: params, Meta: meta, Session: s.caller.session, Principal: s.caller.principal}
+	if err := do(ctx, r, uri); err != nil {
 		return plugins.Answer{Error: asError(err)}
 	}
 	return emptyResult

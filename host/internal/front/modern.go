@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
@@ -103,13 +104,8 @@ func (f *Front) listen(ctx context.Context, c caller, m wire.Message, send func(
 	// happens after it is missed.
 	sub := f.gw.Events().Subscribe(want.wants)
 	defer sub.Close()
-	for _, uri := range want.order {
-		if err := f.gw.Watch(ctx, c.session, uri); err != nil {
-			f.log.Debug("a resource cannot be watched at its server", "uri", uri, "error", err)
-			continue
-		}
-		defer f.gw.Unwatch(context.WithoutCancel(ctx), c.session, uri) //nolint:errcheck // the subscription is over
-	}
+	r := gateway.Request{Method: m.Method, Params: m.Params, Session: c.session, Principal: c.principal}
+	defer f.watch(ctx, r, want.order)()
 	id := wire.Object{}.Set(plugins.MetaSubscriptionID, m.ID.JSON()).JSON()
 	send(plugins.Notification{Method: notifyAcked, Params: wire.Object{}.Set("_meta", id).Set("notifications", agreed.JSON()).JSON()})
 	for {
@@ -125,6 +121,29 @@ func (f *Front) listen(ctx context.Context, c caller, m wire.Message, send func(
 		}
 	}
 }
+
+// watch has resources watched at their servers; the returned function ends that.
+// A resource that cannot be watched there can still change in a call.
+func (f *Front) watch(ctx context.Context, r gateway.Request, uris []string) (stop func()) {
+	var watched []string
+	for _, uri := range uris {
+		if err := f.gw.Watch(ctx, r, uri); err != nil {
+			f.log.Debug("a resource cannot be watched at its server", "uri", uri, "error", err)
+			continue
+		}
+		watched = append(watched, uri)
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unwatchTimeout)
+		defer cancel()
+		for _, uri := range watched {
+			f.logError("unwatch", f.gw.Unwatch(ctx, r, uri))
+		}
+	}
+}
+
+// unwatchTimeout bounds what is done at a server after its subscriber has gone.
+const unwatchTimeout = 10 * time.Second
 
 // notification is an event's message, with the given _meta where it is not
 // empty.

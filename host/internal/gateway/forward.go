@@ -333,25 +333,29 @@ func (s *Server) filter(r Request) func(plugins.Notification) {
 	}
 }
 
-// Watch asks the server of a resource to tell when it is updated.
-func (g *Gateway) Watch(ctx context.Context, session, exposed string) error {
-	return g.watch(ctx, exposed, func(s *Server, own string) error { return s.guest.Subscribe(ctx, session, own) })
+// Watch asks the server of a resource to tell when it is updated. r says who
+// asks, and with what metadata.
+func (g *Gateway) Watch(ctx context.Context, r Request, exposed string) error {
+	return g.watch(ctx, r, exposed, Guest.Subscribe)
 }
 
 // Unwatch takes a Watch back.
-func (g *Gateway) Unwatch(ctx context.Context, session, exposed string) error {
-	return g.watch(ctx, exposed, func(s *Server, own string) error { return s.guest.Unsubscribe(ctx, session, own) })
+func (g *Gateway) Unwatch(ctx context.Context, r Request, exposed string) error {
+	return g.watch(ctx, r, exposed, Guest.Unsubscribe)
 }
 
-func (g *Gateway) watch(ctx context.Context, exposed string, do func(s *Server, own string) error) error {
+func (g *Gateway) watch(ctx context.Context, r Request, exposed string, do func(Guest, context.Context, runtime.Call, string) error) error {
 	var own string
 	t, err := g.owner(ctx, "resources", uriSeparator, func(n string) (wire.Object, error) {
 		own = n
-		return wire.Object{}, nil
+		return r.Params, nil
 	}, exposed)
 	if err != nil {
 		return err
 	}
 	defer t.server.release()
-	return do(t.server, own)
+	return do(t.server.guest, ctx, runtime.Call{
+		Message: plugins.Message{Method: r.Method, Params: t.params.JSON()},
+		Session: r.Session,
+	}, own)
 }

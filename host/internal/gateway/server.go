@@ -17,8 +17,8 @@ import (
 // Guest is a running server as the gateway needs it; *runtime.Server is one.
 type Guest interface {
 	Handle(ctx context.Context, c runtime.Call) (plugins.Answer, error)
-	Subscribe(ctx context.Context, session, uri string) error
-	Unsubscribe(ctx context.Context, session, uri string) error
+	Subscribe(ctx context.Context, c runtime.Call, uri string) error
+	Unsubscribe(ctx context.Context, c runtime.Call, uri string) error
 	CloseSession(session string)
 	Close(ctx context.Context) error
 }
