@@ -38,9 +38,6 @@ func (p *Peer) read(r io.Reader) {
 		}
 		if err != nil {
 			p.fail(p.endError(err))
-			// A server that goes on writing must not block on a full pipe
-			// while it is being ended; io.EOF ends this at once.
-			_, _ = io.Copy(io.Discard, r)
 			return
 		}
 	}
@@ -98,7 +95,7 @@ func (p *Peer) takeBatch(line []byte) {
 		return
 	}
 	for _, part := range parts {
-		p.takeObject(part)
+		p.takeObject(bytes.Clone(part)) // what is kept of it must not keep the whole line
 	}
 }
 
@@ -114,7 +111,7 @@ func (p *Peer) takeObject(line []byte) {
 	case wire.Request:
 		p.takeRequest(m)
 	case wire.Notification:
-		p.takeNotification(m)
+		p.takeNotification(m, len(line))
 	}
 }
 
