@@ -86,7 +86,9 @@ func ParseChecked(b []byte) (Message, error) {
 		return Message{}, invalid("%v", err)
 	}
 	var m Message
-	if v, ok := o.Get("id"); ok {
+	// JSON-RPC has a null id in an error that belongs to no request; MCP leaves
+	// it out.
+	if v, ok := o.Get("id"); ok && !(IsNull(v) && o.Has("error")) {
 		if m.ID, ok = ParseID(v); !ok {
 			return m, invalid("id: want a string or an integer, have %s", KindOf(v))
 		}
@@ -186,10 +188,11 @@ func invalid(format string, args ...any) *plugins.Error {
 	return plugins.Errorf(plugins.CodeInvalidRequest, "Invalid request: "+format, args...)
 }
 
-// Append appends m as one line of JSON without a newline.
+// Append appends m as JSON. An error response to what could not be read has no
+// id (MCP basic/index, "Error Responses").
 func (m Message) Append(dst []byte) []byte {
 	dst = append(dst, `{"jsonrpc":"2.0"`...)
-	if m.Kind != Notification {
+	if !m.ID.IsZero() {
 		dst = append(dst, `,"id":`...)
 		dst = append(dst, m.ID.JSON()...)
 	}
@@ -221,15 +224,19 @@ func appendAnswer(dst []byte, a plugins.Answer) []byte {
 	return append(dst, '}')
 }
 
-// Compact appends b, which must have passed [Check], without white space
-// between its tokens, so that it fits on one line. Strings and numbers keep
-// their bytes.
-func Compact(dst, b []byte) []byte {
+// OneLine returns b, which must have passed [Check], on one line: values are
+// handed on as they were written, line breaks between their tokens included,
+// and stdio and event streams frame by lines. Strings and numbers keep their
+// bytes.
+func OneLine(b []byte) []byte {
 	if !bytes.ContainsAny(b, "\r\n") {
-		return append(dst, b...)
+		return b
 	}
-	buf := bytes.NewBuffer(dst)
+	var buf bytes.Buffer
 	// Its only error is malformed JSON.
-	_ = json.Compact(buf, b)
+	_ = json.Compact(&buf, b)
 	return buf.Bytes()
 }
+
+// Compact appends b on one line; see [OneLine].
+func Compact(dst, b []byte) []byte { return append(dst, OneLine(b)...) }

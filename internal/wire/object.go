@@ -147,6 +147,39 @@ func (o Object) Delete(names ...string) Object {
 	})}
 }
 
+// MapMember replaces a member that is an object by what f makes of it.
+func (o Object) MapMember(name string, f func(Object) Object) Object {
+	m, ok, err := o.GetObject(name)
+	if err != nil || !ok {
+		return o
+	}
+	return o.Set(name, f(m).JSON())
+}
+
+// MapElements replaces the objects in a member that is an array by what f makes
+// of them.
+func (o Object) MapElements(name string, f func(Object) Object) Object {
+	raw, ok := o.Get(name)
+	if !ok {
+		return o
+	}
+	elems, err := ParseArray(raw)
+	if err != nil {
+		return o
+	}
+	out := []byte{'['}
+	for i, e := range elems {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		if m, err := ParseObject(e); err == nil {
+			e = f(m).JSON()
+		}
+		out = append(out, e...)
+	}
+	return o.Set(name, append(out, ']'))
+}
+
 // CheckNames refuses a member whose name is one of the known ones but for its
 // case: a lenient reader would take it for the known one, a strict reader would
 // not see it.

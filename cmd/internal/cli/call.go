@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpwasm/mcpwasm/host"
+	"github.com/mcpwasm/mcpwasm/internal/nearest"
+	"github.com/mcpwasm/mcpwasm/internal/wire"
+	"github.com/mcpwasm/mcpwasm/plugins"
+)
+
+// maxArguments bounds the arguments that are read from standard input. The
+// server's own limit on messages is below that by default.
+const maxArguments = 64 << 20
+
+func newCall(s Streams) *cobra.Command {
+	var guest guestFlags
+	cmd := &cobra.Command{
+		Use:   "call FILE TOOL [JSON|-] [flags] [-- ARG...]",
+		Short: "Call one tool of a server and print the result",
+		Long: `Call calls one tool with a JSON object of arguments, or with the one on standard
+input for "-", and prints its result: text as text, structured content as JSON.
+With --output json it prints the complete result as the server gave it. The exit
+code is 4 when the tool reports an error.`,
+		Example:           `  mcpwasm call hello.wasm greet '{"name":"you"}'`,
+		Args:              takes(2, 3, "the .wasm file and the name of a tool"),
+		ValidArgsFunction: files("wasm"),
+	}
+	guest.register(cmd)
+	out := newOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		own, guestArgs := splitArgs(cmd, args)
+		arguments, err := readArguments(s.In, own[2:])
+		if err != nil {
+			return err
+		}
+		h, a, err := guest.open(cmd.Context(), guest.config(s, slog.LevelWarn), own[0], guestArgs)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, h.Close()) }()
+		result, err := h.CallTool(cmd.Context(), own[1], arguments)
+		if err != nil {
+			return explain(cmd.Context(), h, a.Name, own[1], err)
+		}
+		return printResult(s, own[1], result, out.json())
+	}
+	return cmd
+}
+
+// readArguments returns a tool's arguments: none, those of the command line, or
+// those on standard input.
+func readArguments(in io.Reader, args []string) (json.RawMessage, error) {
+	text := []byte("{}")
+	if len(args) > 0 {
+		text = []byte(args[0])
+	}
+	if len(args) > 0 && args[0] == "-" {
+		b, err := io.ReadAll(io.LimitReader(in, maxArguments+1))
+		if err != nil {
+			return nil, fmt.Errorf("read arguments: %w", err)
+		}
+		if len(b) > maxArguments {
+			return nil, usage("", "arguments: more than %d bytes", maxArguments)
+		}
+		text = b
+	}
+	text = bytes.TrimSpace(text)
+	const hint = `for example '{"name":"you"}'`
+	if err := wire.Check(text); err != nil {
+		return nil, usage(hint, "arguments: not valid JSON: %v", err)
+	}
+	if _, err := wire.ParseObject(text); err != nil {
+		return nil, usage(hint, "arguments: %v", err)
+	}
+	return text, nil
+}
+
+// explain adds to an error what the server offers instead, when the tool is not
+// among it.
+func explain(ctx context.Context, h *host.Host, server, tool string, err error) error {
+	if _, ok := errors.AsType[*plugins.Error](err); !ok {
+		return err
+	}
+	defs, defsErr := h.Definitions(ctx, server)
+	if defsErr != nil {
+		return err
+	}
+	if _, ok := defs.Tools.Find(tool); ok {
+		return err
+	}
+	var known []string
+	for _, t := range defs.Tools.Items {
+		known = append(known, t.Key)
+	}
+	return &failure{
+		ExitTool, fmt.Errorf("the server has no tool %q%s", tool, nearest.Hint(tool, known)),
+		"mcpwasm tools lists them",
+	}
+}

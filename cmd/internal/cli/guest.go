@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
+	"github.com/mcpwasm/mcpwasm/host"
+	"github.com/mcpwasm/mcpwasm/registry"
+	"github.com/mcpwasm/mcpwasm/runtime"
+)
+
+// hostFlags are the flags of every command that brings up a host.
+type hostFlags struct {
+	cacheDir string
+	noCache  bool
+	verbose  bool
+}
+
+func (f *hostFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.cacheDir, "cache-dir", "", "folder for compiled code (default: mcpwasm in the user's cache folder)")
+	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "keep compiled code in memory only")
+	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log more to standard error")
+	cmd.MarkFlagsMutuallyExclusive("cache-dir", "no-cache")
+}
+
+// config returns what the flags say. Without a folder for caches, compiled code
+// stays in memory: that is slower, not wrong.
+func (f *hostFlags) config(s Streams, level slog.Level) host.Config {
+	if f.verbose {
+		level = slog.LevelDebug
+	}
+	c := host.Config{
+		Logger:   slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: level})),
+		Version:  version(),
+		CacheDir: f.cacheDir,
+	}
+	if f.cacheDir == "" && !f.noCache {
+		if dir, err := os.UserCacheDir(); err == nil {
+			c.CacheDir = filepath.Join(dir, "mcpwasm")
+		}
+	}
+	return c
+}
+
+// guestFlags are the flags of commands that run one server.
+type guestFlags struct {
+	hostFlags
+	env      []string
+	lifetime choice
+	memory   config.Size
+	timeout  config.Duration
+}
+
+func (f *guestFlags) register(cmd *cobra.Command) {
+	f.hostFlags.register(cmd)
+	cmd.Flags().StringArrayVarP(&f.env, "env", "e", nil, "environment variable of the server, `KEY=value`; may be repeated")
+	f.lifetime = choice{of: []string{
+		string(runtime.LifetimeCall), string(runtime.LifetimeSession), string(runtime.LifetimeProcess),
+	}}
+	f.lifetime.register(cmd, "lifetime", "how long an instance lives (default: call, for stdio servers session)")
+	cmd.Flags().Var(&f.memory, "memory", "memory that an instance may use (default 256MiB)")
+	cmd.Flags().Var(&f.timeout, "timeout", "time for one message (default 30s)")
+}
+
+// open brings up a host of one server: the source and what stands behind -- on
+// the command line. Whoever opens it closes it.
+func (f *guestFlags) open(ctx context.Context, c host.Config, source string, guestArgs []string) (*host.Host, registry.Artifact, error) {
+	for _, kv := range f.env {
+		if key, _, ok := strings.Cut(kv, "="); !ok || key == "" {
+			return nil, registry.Artifact{}, usage("", "--env %q: want KEY=value", kv)
+		}
+	}
+	a, err := registry.Open(ctx, source, registry.Options{})
+	if err != nil {
+		return nil, a, err
+	}
+	c.Servers = []host.Server{{
+		Name:     a.Name,
+		Source:   source,
+		Wasm:     a.Wasm,
+		Args:     guestArgs,
+		Env:      f.env,
+		Lifetime: runtime.Lifetime(f.lifetime.value),
+		Limits:   runtime.Limits{MemoryBytes: uint64(f.memory), Deadline: f.timeout.Duration()},
+	}}
+	h, err := host.New(ctx, c)
+	if err != nil {
+		return nil, a, err
+	}
+	for _, st := range h.Status() {
+		if st.Err != nil {
+			return nil, a, &failure{ExitInput, errors.Join(st.Err, h.Close()), ""}
+		}
+	}
+	return h, a, nil
+}
+
+// splitArgs parts a command's arguments from those behind --, which are the
+// guest's.
+func splitArgs(cmd *cobra.Command, args []string) (own, guest []string) {
+	if n := cmd.ArgsLenAtDash(); n >= 0 {
+		return args[:n], args[n:]
+	}
+	return args, nil
+}
+
+// takes is the check of a command's own arguments: between least and most, named
+// in the message by what they are.
+func takes(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		own, _ := splitArgs(cmd, args)
+		hint := "usage: " + cmd.UseLine()
+		switch {
+		case len(own) < least:
+			return usage(hint, "%s: want %s", cmd.Name(), what)
+		case len(own) > most:
+			return usage(hint, "%s: %q is one argument too many; arguments for the server stand behind --", cmd.Name(), own[most])
+		}
+		return nil
+	}
+}
+
+// version returns this program's version.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpwasm/mcpwasm/host"
+)
+
+// Times of the HTTP server. A response may stream for as long as it likes; what
+// is bounded is how long a client may take to ask.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	// drainTimeout is how long requests under way may go on after the server
+	// was told to end.
+	drainTimeout = 3 * time.Second
+)
+
+// endpoint is the path of MCP over HTTP.
+const endpoint = "/mcp"
+
+// frontFlags say how clients reach a server.
+type frontFlags struct {
+	http    string
+	origins []string
+	hosts   []string
+}
+
+func (f *frontFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.http, "http", "", "serve HTTP at `ADDR`, host:port; a port alone means 127.0.0.1")
+	cmd.Flags().StringArrayVar(&f.origins, "allow-origin", nil, "accept browsers' requests from this `ORIGIN`; may be repeated")
+	cmd.Flags().StringArrayVar(&f.hosts, "allow-host", nil, "accept requests for this `HOST` name; may be repeated")
+}
+
+func (f *frontFlags) options() host.HTTPOptions {
+	return host.HTTPOptions{AllowedOrigins: f.origins, AllowedHosts: f.hosts}
+}
+
+// listenAddress completes an address: a port alone is bound to loopback.
+func listenAddress(addr string) (string, error) {
+	if _, err := strconv.ParseUint(addr, 10, 16); err == nil {
+		addr = ":" + addr
+	}
+	hostname, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return "", usage("for example --http 127.0.0.1:8080", "--http %q: want host:port", addr)
+	}
+	if hostname == "" {
+		hostname = "127.0.0.1"
+	}
+	return net.JoinHostPort(hostname, port), nil
+}
+
+// serveHTTP serves until ctx is done, and then lets requests under way finish.
+func (f *frontFlags) serveHTTP(ctx context.Context, s Streams, handler http.Handler) error {
+	addr, err := listenAddress(f.http)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	if a, ok := listener.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+		say(s, "warning: %s can be reached from other machines, and there is no authorisation", a)
+	}
+	say(s, "serving MCP at http://%s%s", listener.Addr(), endpoint)
+	mux := http.NewServeMux()
+	mux.Handle(endpoint, handler)
+	// Requests do not end with ctx at once: they have drainTimeout to finish.
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	server := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		BaseContext:       func(net.Listener) context.Context { return base },
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serve HTTP: %w", err)
+	case <-ctx.Done():
+		return shutDown(server, cancel)
+	}
+}
+
+// shutDown ends a server: no new requests, then those that do not finish by
+// themselves, such as open streams.
+func shutDown(server *http.Server, cancelRequests func()) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err == nil {
+		return nil
+	}
+	cancelRequests()
+	if err := server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("end HTTP server: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
+	"github.com/mcpwasm/mcpwasm/host"
+)
+
+func newServe(s Streams) *cobra.Command {
+	var flags hostFlags
+	var front frontFlags
+	path := config.DefaultName
+	cmd := &cobra.Command{
+		Use:   "serve [flags]",
+		Short: "Serve all servers of a configuration file behind one endpoint",
+		Long: `Serve runs every server of the configuration file behind one endpoint, over stdio
+or, with --http, over HTTP at /mcp. Tools, prompts and resources are named
+server__name. The file is watched: a change is taken over without dropping calls,
+a bad file is reported and leaves the old one in force. A hang-up signal (SIGHUP)
+reads the file and all modules again.`,
+		Args: takes(0, 0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			file, err := config.Load(path, os.LookupEnv)
+			if err != nil {
+				return configFailure(path, err)
+			}
+			c := flags.config(s, slog.LevelInfo)
+			c.HTTP, c.Prefix, c.Servers = front.options(), true, hostServers(file)
+			h, err := host.New(ctx, c)
+			if err != nil {
+				return err
+			}
+			reportBroken(s, h)
+			return errors.Join(serveAndWatch(ctx, s, path, h, &front), h.Close())
+		},
+	}
+	cmd.Flags().StringVarP(&path, "config", "c", path, "configuration `FILE`")
+	flags.register(cmd)
+	front.register(cmd)
+	return cmd
+}
+
+// serveAndWatch serves while it watches the file; it ends with the serving.
+func serveAndWatch(ctx context.Context, s Streams, path string, h *host.Host, front *frontFlags) error {
+	watchCtx, stop := context.WithCancel(ctx)
+	changed, err := config.Watch(watchCtx, path)
+	if err != nil {
+		stop()
+		return err
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range changed {
+			reload(watchCtx, s, path, h)
+		}
+	})
+	err = front.serve(ctx, s, h)
+	stop()
+	wg.Wait()
+	return err
+}
+
+// reload takes a changed file over, or says why not.
+func reload(ctx context.Context, s Streams, path string, h *host.Host) {
+	file, err := config.Load(path, os.LookupEnv)
+	if err == nil {
+		err = h.Reload(ctx, hostServers(file))
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		report(s.Err, configFailure(path, err))
+		say(s, "%s was not taken over: the servers go on as they were", path)
+		return
+	}
+	say(s, "%s was taken over", path)
+	reportBroken(s, h)
+}
+
+// reportBroken names the servers that do not work; the others serve.
+func reportBroken(s Streams, h *host.Host) {
+	for _, st := range h.Status() {
+		if st.Err != nil {
+			say(s, "error: server %q: %v", st.Name, st.Err)
+		}
+	}
+}
+
+func hostServers(f *config.File) []host.Server {
+	servers := make([]host.Server, len(f.Servers))
+	for i, c := range f.Servers {
+		servers[i] = host.Server{
+			Name: c.Name, Source: c.Source, Args: c.Args, Env: c.Env, Lifetime: c.Lifetime, Limits: c.Limits,
+		}
+	}
+	return servers
+}
+
+// configFailure gives errors of reading a configuration their exit code.
+func configFailure(path string, err error) error {
+	if _, ok := errors.AsType[config.Errors](err); ok {
+		return err
+	}
+	hint := ""
+	if errors.Is(err, os.ErrNotExist) && path == config.DefaultName {
+		hint = "--config names the configuration file"
+	}
+	return &failure{ExitInput, err, hint}
+}

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpwasm/mcpwasm/plugins"
+)
+
+func newTools(s Streams) *cobra.Command {
+	var guest guestFlags
+	cmd := &cobra.Command{
+		Use:   "tools FILE [flags] [-- ARG...]",
+		Short: "List the tools of a server",
+		Long: `Tools lists the tools of a server. With --output json it prints {"tools":[…]}, the
+definitions complete and as the server wrote them.`,
+		Args:              takes(1, 1, "the .wasm file"),
+		ValidArgsFunction: files("wasm"),
+	}
+	guest.register(cmd)
+	out := newOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		own, guestArgs := splitArgs(cmd, args)
+		h, a, err := guest.open(cmd.Context(), guest.config(s, slog.LevelWarn), own[0], guestArgs)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, h.Close()) }()
+		defs, err := h.Definitions(cmd.Context(), a.Name)
+		if err != nil {
+			return err
+		}
+		if out.json() {
+			return writeJSON(s.Out, toolsJSON{append([]plugins.Definition{}, defs.Tools.Items...)})
+		}
+		return printTools(s, defs.Tools)
+	}
+	return cmd
+}
+
+// toolsJSON is the output of tools.
+type toolsJSON struct {
+	Tools []plugins.Definition `json:"tools"`
+}
+
+func printTools(s Streams, tools plugins.List) error {
+	if len(tools.Items) == 0 {
+		say(s, "the server has no tools")
+		return nil
+	}
+	rows := make([][]string, len(tools.Items))
+	for i, t := range tools.Items {
+		var d struct {
+			Title       string `json:"title"`
+			Description string `json:"description"`
+		}
+		if err := json.Unmarshal(t.Raw, &d); err != nil {
+			return fmt.Errorf("definition of the tool %q: %w", t.Key, err)
+		}
+		if d.Description == "" {
+			d.Description = d.Title
+		}
+		rows[i] = []string{oneLine(t.Key, 128), oneLine(d.Description, 100)}
+	}
+	return writeTable(s.Out, rows)
+}

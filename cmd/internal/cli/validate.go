@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
+	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/registry"
+	"github.com/mcpwasm/mcpwasm/runtime"
+)
+
+// validateJSON is the output of validate.
+type validateJSON struct {
+	File     string           `json:"file"`
+	Valid    bool             `json:"valid"`
+	Servers  []validServer    `json:"servers"`  // those that can be run
+	Problems []config.Problem `json:"problems"` // in the order of the file's lines
+}
+
+type validServer struct {
+	Name   string        `json:"name"`
+	Source string        `json:"source"`
+	Digest string        `json:"digest"`
+	Shape  plugins.Shape `json:"shape"`
+	Size   int           `json:"size"` // in bytes
+}
+
+func newValidate(s Streams) *cobra.Command {
+	var schema bool
+	path := config.DefaultName
+	cmd := &cobra.Command{
+		Use:   "validate [FILE]",
+		Short: "Check a configuration file and the modules that it names",
+		Long: `Validate checks a configuration file (mcpwasm.yaml unless named) and that every
+module that it names can be run, and prints what it checked. It starts nothing.`,
+		Args:              takes(0, 1, "at most one file"),
+		ValidArgsFunction: files("yaml", "yml"),
+	}
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the file, for editors")
+	cmd.Flags().StringVarP(&path, "config", "c", path, "configuration `FILE`")
+	out := newOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if schema {
+			_, err := io.WriteString(s.Out, string(config.Schema()))
+			return err
+		}
+		if len(args) > 0 {
+			path = args[0]
+		}
+		v, err := validate(cmd.Context(), path)
+		if err != nil {
+			return err
+		}
+		return v.print(s, out.json())
+	}
+	return cmd
+}
+
+// validate checks a file. The error is about reading it; problems with its
+// content are in the result.
+func validate(ctx context.Context, path string) (validateJSON, error) {
+	v := validateJSON{File: path, Servers: []validServer{}, Problems: []config.Problem{}}
+	file, err := config.Load(path, os.LookupEnv)
+	if problems, ok := errors.AsType[config.Errors](err); ok {
+		v.Problems = problems
+		return v, nil
+	}
+	if err != nil {
+		return v, configFailure(path, err)
+	}
+	for _, server := range file.Servers {
+		a, err := registry.Open(ctx, server.Source, registry.Options{})
+		if ctx.Err() != nil {
+			return v, ctx.Err()
+		}
+		at := "servers." + server.Name + ".source"
+		if err == nil {
+			at, err = checkShape(server, a)
+		}
+		if err != nil {
+			v.Problems = append(v.Problems, file.At(at, err))
+			continue
+		}
+		v.Servers = append(v.Servers, validServer{server.Name, server.Source, a.Digest, a.Module.Shape, a.Module.Size})
+	}
+	v.Valid = len(v.Problems) == 0
+	return v, nil
+}
+
+// checkShape refuses a lifetime that a module's shape cannot have.
+func checkShape(server config.Server, a registry.Artifact) (path string, err error) {
+	if a.Module.Shape == plugins.ShapeStdio && server.Lifetime == runtime.LifetimeCall {
+		return "servers." + server.Name + ".lifetime",
+			errors.New("a stdio server cannot live for one call: use session or process")
+	}
+	return "", nil
+}
+
+func (v *validateJSON) print(s Streams, asJSON bool) error {
+	if asJSON {
+		if err := writeJSON(s.Out, v); err != nil {
+			return err
+		}
+	} else if err := v.printText(s); err != nil {
+		return err
+	}
+	if v.Valid {
+		return nil
+	}
+	return config.Errors(v.Problems)
+}
+
+func (v *validateJSON) printText(s Streams) error {
+	var rows [][]string
+	for _, server := range v.Servers {
+		rows = append(rows, []string{server.Name, string(server.Shape), bytesText(server.Size), server.Digest})
+	}
+	if err := writeTable(s.Out, rows); err != nil || !v.Valid {
+		return err
+	}
+	_, err := fmt.Fprintf(s.Out, "%s: valid\n", printable(v.File))
+	return err
+}

@@ -1,0 +1,182 @@
+// Package config reads mcpwasm.yaml, the file that names the servers that
+// mcpwasm serves.
+//
+// The file is read strictly: an unknown key, a key that stands twice, an anchor
+// or a value of the wrong type is an error with the file, line and column and,
+// where there is one, the name that was meant. All problems are reported at
+// once. [Schema] describes the file for editors.
+package config
+
+import (
+	"cmp"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"github.com/mcpwasm/mcpwasm/runtime"
+)
+
+// DefaultName is the file that is read when none is named.
+const DefaultName = "mcpwasm.yaml"
+
+// maxBytes bounds the file; a configuration is written by people.
+const maxBytes = 1 << 20
+
+// Schema returns the file's JSON Schema (2020-12).
+func Schema() json.RawMessage { return []byte(schema) }
+
+//go:embed mcpwasm.schema.json
+var schema string
+
+// File is a configuration that was read and holds.
+type File struct {
+	// Path is the file's, as it was given.
+	Path string
+	// Servers are in ascending order of their names.
+	Servers []Server
+
+	positions map[string]position
+}
+
+// Server is one entry under servers.
+type Server struct {
+	Name string
+	// Source is what to run: the path of a .wasm file, relative ones already
+	// joined to the file's folder.
+	Source   string
+	Args     []string
+	Env      []string // "KEY=value", in ascending order
+	Lifetime runtime.Lifetime
+	Limits   runtime.Limits
+}
+
+// document is the file as it is written. The tags are its keys; the schema has
+// the same.
+type document struct {
+	Servers map[string]serverEntry `yaml:"servers"`
+}
+
+type serverEntry struct {
+	Source   string            `yaml:"source"`
+	Args     []string          `yaml:"args"`
+	Env      map[string]string `yaml:"env"`
+	Lifetime lifetime          `yaml:"lifetime"`
+	Limits   limits            `yaml:"limits"`
+}
+
+type limits struct {
+	Memory        Size     `yaml:"memory"`
+	Deadline      Duration `yaml:"deadline"`
+	StartDeadline Duration `yaml:"startDeadline"`
+	Message       Size     `yaml:"message"`
+	Answer        Size     `yaml:"answer"`
+	Notifications Size     `yaml:"notifications"`
+	Stderr        Size     `yaml:"stderr"`
+	Concurrency   count    `yaml:"concurrency"`
+	Queue         count    `yaml:"queue"`
+	Sessions      count    `yaml:"sessions"`
+	CancelGrace   Duration `yaml:"cancelGrace"`
+	Park          Duration `yaml:"park"`
+}
+
+func (l limits) runtime() runtime.Limits {
+	return runtime.Limits{
+		MemoryBytes:   uint64(l.Memory),
+		Deadline:      l.Deadline.Duration(),
+		StartDeadline: l.StartDeadline.Duration(),
+		MessageBytes:  int(l.Message),
+		AnswerBytes:   int(l.Answer),
+		NotifyBytes:   int(l.Notifications),
+		StderrBytes:   int(l.Stderr),
+		Concurrency:   int(l.Concurrency),
+		Queue:         int(l.Queue),
+		Sessions:      int(l.Sessions),
+		CancelGrace:   l.CancelGrace.Duration(),
+		Park:          l.Park.Duration(),
+	}
+}
+
+// Load reads a file. Variables are taken from lookup, usually [os.LookupEnv].
+// The error is an [Errors] where the file's content is at fault.
+func Load(path string, lookup func(string) (string, bool)) (*File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read configuration: %s is not a regular file", path)
+	}
+	if info.Size() > maxBytes {
+		return nil, fmt.Errorf("read configuration: %s is larger than %d bytes", path, maxBytes)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(path, data, lookup)
+}
+
+// Parse reads the content of the file at path, which only names it and is what
+// relative sources are relative to.
+func Parse(path string, data []byte, lookup func(string) (string, bool)) (*File, error) {
+	d := decoder{file: path, lookup: lookup, positions: map[string]position{}}
+	var doc document
+	if len(data) > maxBytes {
+		d.problem(position{}, "", "larger than %d bytes", maxBytes)
+	} else {
+		d.decode(data, &doc)
+	}
+	f := &File{Path: path, positions: d.positions}
+	for _, name := range slices.Sorted(maps.Keys(doc.Servers)) {
+		f.Servers = append(f.Servers, d.server(name, doc.Servers[name]))
+	}
+	if len(d.problems) > 0 {
+		slices.SortStableFunc(d.problems, func(a, b Problem) int {
+			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		})
+		return nil, d.problems
+	}
+	return f, nil
+}
+
+// At returns a problem with a part of the file that was found later, with its
+// position: At("servers.hello.source", err).
+func (f *File) At(path string, err error) Problem {
+	pos := f.positions[path]
+	return Problem{File: f.Path, Line: pos.line, Column: pos.column, Path: path, Message: err.Error()}
+}
+
+var formName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+
+var formEnvName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// server checks an entry and resolves its variables and paths.
+func (d *decoder) server(name string, e serverEntry) Server {
+	path := "servers." + name
+	if !formName.MatchString(name) {
+		d.at(path, "a server's name has 1 to 32 lower-case letters, digits and dashes and starts with a letter")
+	}
+	s := Server{Name: name, Lifetime: runtime.Lifetime(e.Lifetime), Limits: e.Limits.runtime()}
+	s.Source = d.plain(path+".source", e.Source)
+	if s.Source == "" && !d.hasProblem(path) && !d.hasProblem(path+".source") {
+		d.at(path, "source is missing: name the .wasm file")
+	} else if !filepath.IsAbs(s.Source) {
+		s.Source = filepath.Join(filepath.Dir(d.file), filepath.FromSlash(s.Source))
+	}
+	for i, a := range e.Args {
+		s.Args = append(s.Args, d.plain(fmt.Sprintf("%s.args[%d]", path, i), a))
+	}
+	for _, key := range slices.Sorted(maps.Keys(e.Env)) {
+		at := path + ".env." + key
+		if !formEnvName.MatchString(key) {
+			d.at(at, "the name of a variable has letters, digits and _ and does not start with a digit")
+		}
+		s.Env = append(s.Env, key+"="+d.expand(at, e.Env[key]))
+	}
+	return s
+}

@@ -1,0 +1,114 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mcpwasm/mcpwasm/runtime"
+)
+
+// Size is a number of bytes, written as a number and a unit: "256MiB". The units
+// are B, KiB, MiB and GiB; 0 is not a size, because a zero limit means the
+// default.
+type Size int64
+
+// maxSize is far beyond every limit and fits an int everywhere.
+const maxSize = math.MaxInt32
+
+var units = map[string]int64{"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Size) UnmarshalText(text []byte) error {
+	v := string(text)
+	digits := strings.TrimRight(v, "BKMGi")
+	unit, ok := units[v[len(digits):]]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if !ok || err != nil || n <= 0 || digits[0] == '+' {
+		return fmt.Errorf("%q: want a size such as 64KiB or 256MiB", v)
+	}
+	if n > maxSize/unit {
+		return fmt.Errorf("%q: want less than 2GiB", v)
+	}
+	*s = Size(n * unit)
+	return nil
+}
+
+// Set, String and Type make a size a flag.
+func (s *Size) Set(v string) error { return s.UnmarshalText([]byte(v)) }
+
+// String returns the size in the largest unit that divides it, "" for none.
+func (s *Size) String() string {
+	for _, u := range []string{"GiB", "MiB", "KiB"} {
+		if n := units[u]; *s != 0 && int64(*s)%n == 0 {
+			return strconv.FormatInt(int64(*s)/n, 10) + u
+		}
+	}
+	if *s == 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64(*s), 10) + "B"
+}
+
+// Type names the kind of value in a command's help.
+func (s *Size) Type() string { return "size" }
+
+// Duration is a time of more than 0 in Go's notation: "250ms", "1m30s".
+type Duration time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil || v <= 0 {
+		return fmt.Errorf("%q: want a duration such as 250ms or 30s", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// Set, String and Type make a duration a flag.
+func (d *Duration) Set(v string) error { return d.UnmarshalText([]byte(v)) }
+
+// String returns the duration in Go's notation, "" for none.
+func (d *Duration) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return time.Duration(*d).String()
+}
+
+// Type names the kind of value in a command's help.
+func (d *Duration) Type() string { return "duration" }
+
+// Duration returns the standard library's type.
+func (d Duration) Duration() time.Duration { return time.Duration(d) }
+
+// count is a number of at least one.
+type count int
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (c *count) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseInt(string(text), 10, 32)
+	if err != nil || n < 1 || n > 100_000 || text[0] == '+' {
+		return fmt.Errorf("%q: want a whole number from 1 to 100000", text)
+	}
+	*c = count(n)
+	return nil
+}
+
+type lifetime runtime.Lifetime
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *lifetime) UnmarshalText(text []byte) error {
+	v, err := runtime.ParseLifetime(string(text))
+	if err != nil {
+		return err
+	}
+	if v == "" {
+		return fmt.Errorf("lifetime is empty: use call, session or process, or leave it out")
+	}
+	*l = lifetime(v)
+	return nil
+}

@@ -1,0 +1,321 @@
+// Package host is the trusted side of mcpwasm: what an embedder imports to run
+// MCP servers that somebody else wrote, in sandboxes, behind one endpoint.
+//
+//	h, err := host.New(ctx, host.Config{
+//		Servers: []host.Server{{Name: "hello", Source: "hello.wasm"}},
+//	})
+//	…
+//	mux.Handle("/mcp", h.Handler())
+//
+// A [Host] opens its servers, reads what they say about themselves, and answers
+// clients of every protocol revision over stdio ([Host.ServeStdio]) and
+// Streamable HTTP ([Host.Handler]); [Host.CallTool] calls a tool from Go. A
+// guest gets what its [Server] entry gives it and nothing else: no environment,
+// no files, no network.
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/mcpwasm/mcpwasm/host/internal/front"
+	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
+	"github.com/mcpwasm/mcpwasm/host/internal/seal"
+	"github.com/mcpwasm/mcpwasm/internal/wire"
+	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/runtime"
+	"github.com/mcpwasm/mcpwasm/runtime/wasm"
+)
+
+// Config is what a host is made of. Only Servers is needed.
+type Config struct {
+	// Servers stand behind the host's endpoint.
+	Servers []Server
+	// Prefix makes clients see tools, prompts and resources as "server__name"
+	// and "server+uri". Without it there must be exactly one server, and its
+	// names are seen as they are.
+	Prefix bool
+	// CacheDir keeps compiled code and definitions between processes. It is
+	// made with mode 0700; whoever can write to it decides what runs. "" keeps
+	// both in memory only.
+	CacheDir string
+	// Logger takes what an operator should know. Nil drops it.
+	Logger *slog.Logger
+	// Version is what the host calls its own version towards clients when it
+	// stands for several servers. Default "0".
+	Version string
+	// PageSize is the number of definitions on a page of a list. Default 500.
+	PageSize int
+	// StateKey seals the state of multi-round requests; hosts that share it
+	// can continue each other's. 32 bytes. Default: random, for this host.
+	StateKey []byte
+	// HTTP is about [Host.Handler].
+	HTTP HTTPOptions
+	// MaxMessageBytes bounds a message from a client. Default 4 MiB.
+	MaxMessageBytes int
+}
+
+// HTTPOptions are the settings of [Host.Handler]. The zero value is safe.
+type HTTPOptions struct {
+	// AllowedOrigins may be sent by browsers beside the endpoint's own origin,
+	// each "scheme://host" or "scheme://host:port".
+	AllowedOrigins []string
+	// AllowedHosts may be sent as Host, beside loopback names, on connections
+	// to a loopback address.
+	AllowedHosts []string
+	// MaxSessions bounds the sessions of revisions before 2026-07-28.
+	// Default 1000.
+	MaxSessions int
+	// SessionIdle ends such a session after this time without a request.
+	// Default 30 minutes.
+	SessionIdle time.Duration
+	// Principal authenticates a request and returns who sent it; sessions and
+	// the state of multi-round requests are bound to it. An error is answered
+	// with status 401. Nil lets everybody in as "".
+	Principal func(*http.Request) (string, error)
+}
+
+// Server is one server of a host.
+type Server struct {
+	// Name identifies it: a lower-case letter, then up to 31 lower-case
+	// letters, digits and hyphens.
+	Name string
+	// Source is the path of a .wasm file. Wasm is used in its place where it
+	// is not nil.
+	Source string
+	Wasm   []byte
+	// Args are the guest's arguments after its program name, Env its
+	// environment, "KEY=value" each.
+	Args, Env []string
+	// Lifetime of its instances; default: a call for reactors, a session for
+	// stdio guests.
+	Lifetime runtime.Lifetime
+	// Limits bound what it may use.
+	Limits runtime.Limits
+}
+
+// Status is how a server of a host is doing.
+type Status struct {
+	Name   string
+	Source string
+	Digest string        // "sha256:" and hexadecimal digits, "" if it was not opened
+	Shape  plugins.Shape // "" if it was not opened
+	Err    error         // why it cannot be used, or nil
+}
+
+// Host runs servers. It is safe for concurrent use.
+type Host struct {
+	cfg     Config
+	log     *slog.Logger
+	gateway *gateway.Gateway
+	front   *front.Front
+	backend *wasm.Backend
+	cache   gateway.Cache
+
+	mu      sync.Mutex // held while the set of servers changes
+	entries []entry
+	closed  bool
+	retired sync.WaitGroup
+}
+
+// entry is a server as it was configured, and what came of it.
+type entry struct {
+	config Server
+	status Status
+	server *gateway.Server
+}
+
+// New opens a host's servers. The error is about the configuration or the cache
+// directory only; a server that cannot be opened is reported by [Host.Status]
+// and does not keep the others from serving. The caller must Close the host.
+func New(ctx context.Context, c Config) (*Host, error) {
+	if err := checkServers(c.Servers, c.Prefix); err != nil {
+		return nil, err
+	}
+	log := c.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	sealer, err := seal.New(c.StateKey)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := openCache(c.CacheDir)
+	if err != nil {
+		return nil, err
+	}
+	backend, err := wasm.New(wasm.Config{CacheDir: subdir(c.CacheDir, "code")})
+	if err != nil {
+		return nil, err
+	}
+	if c.PageSize <= 0 {
+		c.PageSize = 500
+	}
+	if c.Version == "" {
+		c.Version = "0"
+	}
+	h := &Host{cfg: c, log: log, backend: backend, cache: cache}
+	h.gateway = gateway.New(gateway.Config{Prefix: c.Prefix, Versions: front.Versions(), PageSize: c.PageSize, Sealer: sealer, Log: log,
+		Info: wire.Object{}.SetString("name", "mcpwasm").SetString("version", c.Version).JSON()})
+	h.front = front.New(front.Config{Gateway: h.gateway, Log: log, MaxMessageBytes: c.MaxMessageBytes,
+		MaxSessions: c.HTTP.MaxSessions, SessionIdle: c.HTTP.SessionIdle, AllowedOrigins: c.HTTP.AllowedOrigins,
+		AllowedHosts: c.HTTP.AllowedHosts, Principal: c.HTTP.Principal})
+	h.entries = h.open(ctx, c.Servers)
+	h.gateway.Replace(servers(h.entries))
+	return h, nil
+}
+
+// checkServers checks what can be without opening anything.
+func checkServers(list []Server, prefix bool) error {
+	if !prefix && len(list) != 1 {
+		return fmt.Errorf("%d servers: without Prefix there must be exactly one", len(list))
+	}
+	seen := map[string]bool{}
+	for _, s := range list {
+		if err := gateway.CheckName(s.Name); err != nil {
+			return err
+		}
+		if seen[s.Name] {
+			return fmt.Errorf("server name %q is used twice", s.Name)
+		}
+		seen[s.Name] = true
+	}
+	return nil
+}
+
+// Status returns how the servers are doing, in the order of the configuration.
+func (h *Host) Status() []Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make([]Status, len(h.entries))
+	for i, e := range h.entries {
+		out[i] = e.status
+	}
+	return out
+}
+
+// Handler returns the MCP endpoint, for any path of any mux.
+func (h *Host) Handler() http.Handler { return h.front }
+
+// ServeStdio serves one client, a message a line, until the input ends or ctx is
+// done. At the end of the input the requests in flight are answered and the
+// error is nil. Nothing but messages is written to w. The reader of r stays
+// behind in its Read when ctx ends first.
+func (h *Host) ServeStdio(ctx context.Context, r io.Reader, w io.Writer) error {
+	return h.front.ServeStdio(ctx, r, w)
+}
+
+// Definitions returns what a server says about itself, complete and under its
+// own names.
+func (h *Host) Definitions(ctx context.Context, server string) (plugins.Definitions, error) {
+	return h.gateway.Definitions(ctx, server)
+}
+
+// Call gives a message of MCP 2026-07-28 to the server that it is for. params
+// is a JSON object; where it has no _meta, one without client capabilities is
+// added. notify takes progress and log messages before Call returns; nil drops
+// them. The error is about the call as Go code; what the server or the protocol
+// has to say is in the answer.
+func (h *Host) Call(ctx context.Context, method string, params json.RawMessage, notify func(plugins.Notification)) (plugins.Answer, error) {
+	if len(params) == 0 {
+		params = json.RawMessage("{}")
+	}
+	if err := wire.Check(params); err != nil {
+		return plugins.Answer{}, fmt.Errorf("params: %w", err)
+	}
+	o, err := wire.ParseObject(params)
+	if err != nil {
+		return plugins.Answer{}, fmt.Errorf("params: %w", err)
+	}
+	if !o.Has("_meta") {
+		o = o.Set("_meta", bareMeta)
+	}
+	meta, perr := gateway.ParseMeta(o)
+	if perr != nil {
+		return plugins.Answer{}, perr
+	}
+	answer := h.gateway.Handle(ctx, gateway.Request{Method: method, Params: o, Meta: meta, Notify: notify})
+	if ctx.Err() != nil {
+		return plugins.Answer{}, context.Cause(ctx)
+	}
+	return answer, nil
+}
+
+// bareMeta is the metadata of a caller that can do nothing but call.
+var bareMeta = json.RawMessage(`{"` + plugins.MetaProtocolVersion + `":"` + plugins.ProtocolVersion + `","` +
+	plugins.MetaClientCapabilities + `":{}}`)
+
+// CallTool calls a tool and returns its CallToolResult. arguments is encoded as
+// a JSON object; nil means none. An error of the protocol is a *plugins.Error;
+// an error of the tool itself is a result with isError.
+func (h *Host) CallTool(ctx context.Context, tool string, arguments any) (json.RawMessage, error) {
+	params := wire.Object{}.SetString("name", tool)
+	if arguments != nil {
+		args, err := json.Marshal(arguments)
+		if err != nil {
+			return nil, fmt.Errorf("arguments: %w", err)
+		}
+		params = params.Set("arguments", args)
+	}
+	answer, err := h.Call(ctx, plugins.MethodCallTool, params.JSON(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Error != nil {
+		return nil, answer.Error
+	}
+	return answer.Result, nil
+}
+
+// Reload replaces the host's servers. Those whose entry and module are the same
+// as before go on as they are; calls in flight at the others are finished first.
+// After an error the servers are as before.
+func (h *Host) Reload(ctx context.Context, list []Server) error {
+	if err := checkServers(list, h.cfg.Prefix); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return errors.New("the host is closed")
+	}
+	entries := h.open(ctx, list)
+	if err := ctx.Err(); err != nil {
+		h.retire(newServers(entries, h.entries))
+		return err
+	}
+	h.entries = entries
+	h.retire(h.gateway.Replace(servers(entries)))
+	return nil
+}
+
+// retire closes servers once their calls are finished.
+func (h *Host) retire(gone []*gateway.Server) {
+	h.retired.Go(func() {
+		if err := h.gateway.Retire(context.Background(), gone); err != nil {
+			h.log.Warn("a server that was replaced did not close", "error", err)
+		}
+	})
+}
+
+// Close ends sessions and subscriptions, waits for the calls in flight, which
+// their deadlines bound, and closes the servers.
+func (h *Host) Close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil
+	}
+	h.closed = true
+	h.front.Close()
+	err := h.gateway.Retire(context.Background(), h.gateway.Replace(nil))
+	h.retired.Wait()
+	return errors.Join(err, h.backend.Close(context.Background()))
+}

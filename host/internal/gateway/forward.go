@@ -1,0 +1,361 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/mcpwasm/mcpwasm/host/internal/seal"
+	"github.com/mcpwasm/mcpwasm/internal/wire"
+	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/runtime"
+)
+
+// NotifyCloseStream is a guest's wish that the client reconnect to its event
+// stream (docs/guest-contract.md, "Notifications").
+const NotifyCloseStream = "notifications/mcpwasm/close_stream"
+
+// target is the server that a message is for, and the message in that server's
+// own names. The server must be released.
+type target struct {
+	server *Server
+	defs   *plugins.Definitions
+	params wire.Object
+}
+
+// forward has a guest answer a message.
+func (g *Gateway) forward(ctx context.Context, r Request) (wire.Object, error) {
+	if err := r.Params.CheckNames("_meta", "name", "arguments", "uri", "ref", "argument", "context", "inputResponses", "requestState"); err != nil {
+		return wire.Object{}, invalidParams("%v", err)
+	}
+	t, err := g.target(ctx, r)
+	if err != nil {
+		return wire.Object{}, err
+	}
+	defer t.server.release()
+	if t.params, err = g.openState(r, t); err != nil {
+		return wire.Object{}, err
+	}
+	answer, err := t.server.guest.Handle(ctx, runtime.Call{
+		Message: plugins.Message{Method: r.Method, Params: t.params.JSON()},
+		Session: r.Session,
+		Notify:  t.server.filter(r),
+	})
+	switch {
+	case err != nil:
+		return wire.Object{}, err
+	case answer.Error != nil:
+		return wire.Object{}, answer.Error
+	}
+	result, err := wire.ParseObject(answer.Result)
+	if err != nil {
+		return wire.Object{}, fmt.Errorf("server %q: result: %w", t.server.name, err)
+	}
+	return g.result(r, t, result)
+}
+
+// binding is what a state that the server gives or gets is good for.
+func (t target) binding(r Request) seal.Binding {
+	return seal.Binding{Server: t.server.name + "@" + t.server.identity, Principal: r.Principal,
+		Method: r.Method, Digest: seal.Digest(t.params)}
+}
+
+// target finds the server that a message is for and checks the parameters that
+// every message of its method has.
+func (g *Gateway) target(ctx context.Context, r Request) (t target, err error) {
+	switch r.Method {
+	case plugins.MethodCallTool:
+		return g.named(ctx, r, "tools", func(d *plugins.Definitions) *plugins.List { return &d.Tools })
+	case plugins.MethodGetPrompt:
+		return g.named(ctx, r, "prompts", func(d *plugins.Definitions) *plugins.List { return &d.Prompts })
+	case plugins.MethodReadResource:
+		return g.addressed(ctx, r)
+	case plugins.MethodComplete:
+		return g.completed(ctx, r)
+	}
+	// What the host does not know goes to the only server as it is: it may be
+	// an extension that both ends speak. Between several nobody could say whose
+	// it is.
+	if g.cfg.Prefix {
+		return t, methodNotFound(r.Method)
+	}
+	return g.owner(ctx, "", "", func(string) (wire.Object, error) { return r.Params, nil })
+}
+
+// named finds the server of a tool or prompt. Only what the server has defined
+// reaches it.
+func (g *Gateway) named(ctx context.Context, r Request, capability string, list func(*plugins.Definitions) *plugins.List) (target, error) {
+	name, ok, err := r.Params.GetString("name")
+	if err != nil || !ok {
+		return target{}, wantString("name", err)
+	}
+	if v, ok := r.Params.Get("arguments"); ok && wire.KindOf(v) != "an object" {
+		return target{}, invalidParams("arguments: want an object, have %s", wire.KindOf(v))
+	}
+	var own string
+	t, err := g.owner(ctx, capability, nameSeparator, func(n string) (wire.Object, error) {
+		own = n
+		return r.Params.SetString("name", n), nil
+	}, name)
+	if err != nil {
+		return t, err
+	}
+	if _, ok := list(t.defs).Find(own); !ok {
+		t.server.release()
+		return target{}, invalidParams("unknown %s %q", capability[:len(capability)-1], name)
+	}
+	return t, nil
+}
+
+// addressed finds the server of a resource. A server may have resources that it
+// does not list, so any URI reaches it.
+func (g *Gateway) addressed(ctx context.Context, r Request) (target, error) {
+	uri, ok, err := r.Params.GetString("uri")
+	if err != nil || !ok {
+		return target{}, wantString("uri", err)
+	}
+	return g.owner(ctx, "resources", uriSeparator, func(own string) (wire.Object, error) {
+		return r.Params.SetString("uri", own), nil
+	}, uri)
+}
+
+// completed finds the server of a prompt's or template's argument.
+func (g *Gateway) completed(ctx context.Context, r Request) (target, error) {
+	ref, ok, err := r.Params.GetObject("ref")
+	if err != nil || !ok {
+		return target{}, invalidParams("ref: want an object with the type ref/prompt or ref/resource")
+	}
+	if _, ok, err := r.Params.GetObject("argument"); err != nil || !ok {
+		return target{}, invalidParams("argument: want an object with a name and a value")
+	}
+	member, sep := "name", nameSeparator
+	switch kind, _, _ := ref.GetString("type"); kind {
+	case "ref/prompt":
+	case "ref/resource":
+		member, sep = "uri", uriSeparator
+	default:
+		return target{}, invalidParams("ref: type: want ref/prompt or ref/resource")
+	}
+	name, ok, err := ref.GetString(member)
+	if err != nil || !ok {
+		return target{}, wantString("ref: "+member, err)
+	}
+	return g.owner(ctx, "completions", sep, func(own string) (wire.Object, error) {
+		return r.Params.Set("ref", ref.SetString(member, own).JSON()), nil
+	}, name)
+}
+
+// owner finds the server of an exposed name (none: the only server), checks that
+// it has a capability, and has its parameters made for the server's own name.
+func (g *Gateway) owner(ctx context.Context, capability, sep string, rename func(own string) (wire.Object, error), exposed ...string) (target, error) {
+	name := ""
+	if len(exposed) > 0 {
+		name = exposed[0]
+	}
+	own, s, ok := g.resolve(name, sep)
+	if !ok {
+		return target{}, invalidParams("%q is of no server here", name)
+	}
+	d, err := s.definitions(ctx)
+	if err == nil && capability != "" && !declares(d.own.Capabilities, capability) {
+		err = plugins.Errorf(plugins.CodeMethodNotFound, "Method not found: server %q has no %s", s.name, capability)
+	}
+	var params wire.Object
+	if err == nil {
+		params, err = rename(own)
+	}
+	if err != nil {
+		s.release()
+		return target{}, err
+	}
+	return target{s, d.own, params}, nil
+}
+
+func declares(capabilities json.RawMessage, name string) bool {
+	caps, err := wire.ParseObject(capabilities)
+	return err == nil && caps.Has(name)
+}
+
+func wantString(name string, err error) error {
+	if err != nil {
+		return invalidParams("%v", err)
+	}
+	return invalidParams("missing %s", name)
+}
+
+// openState replaces the sealed state of a retry by the guest's own.
+func (g *Gateway) openState(r Request, t target) (wire.Object, error) {
+	params := t.params
+	if v, ok := params.Get("inputResponses"); ok && wire.KindOf(v) != "an object" {
+		return params, invalidParams("inputResponses: want an object, have %s", wire.KindOf(v))
+	}
+	sealed, ok, err := params.GetString("requestState")
+	if err != nil {
+		return params, invalidParams("%v", err)
+	}
+	if !ok {
+		return params, nil
+	}
+	state, err := g.cfg.Sealer.Open(t.binding(r), sealed)
+	if err != nil {
+		return params, invalidParams("%v", err)
+	}
+	return params.SetString("requestState", state), nil
+}
+
+// result makes a guest's result one that the client may see.
+func (g *Gateway) result(r Request, t target, result wire.Object) (wire.Object, error) {
+	kind, ok, err := result.GetString("resultType")
+	if err != nil {
+		return result, fmt.Errorf("server %q: %w", t.server.name, err)
+	}
+	if !ok {
+		result, kind = result.SetString("resultType", plugins.ResultComplete), plugins.ResultComplete
+	}
+	switch {
+	case kind == plugins.ResultInputRequired:
+		if result, err = g.inputRequired(r, t, result); err != nil {
+			return result, err
+		}
+	case r.Method == plugins.MethodReadResource:
+		result = defaultHints(result)
+	}
+	if g.cfg.Prefix {
+		result = prefixURIs(t.server.name, r.Method, result)
+	}
+	return setServerInfo(result, t.defs.ServerInfo), nil
+}
+
+// defaultHints adds the caching hints that resources/read must have.
+func defaultHints(result wire.Object) wire.Object {
+	if !result.Has("ttlMs") {
+		result = result.Set("ttlMs", json.RawMessage("0"))
+	}
+	if !result.Has("cacheScope") {
+		result = result.SetString("cacheScope", "private")
+	}
+	return result
+}
+
+// inputRequired checks what a guest wants of the client and seals its state.
+func (g *Gateway) inputRequired(r Request, t target, result wire.Object) (wire.Object, error) {
+	fault := func(format string, args ...any) error {
+		return plugins.Errorf(plugins.CodeInternalError, "server %q: input_required: "+format, append([]any{t.server.name}, args...)...)
+	}
+	switch r.Method {
+	case plugins.MethodCallTool, plugins.MethodGetPrompt, plugins.MethodReadResource:
+	default:
+		return result, fault("not possible for %s", r.Method)
+	}
+	inputs, hasInputs, err := result.GetObject("inputRequests")
+	if err != nil {
+		return result, fault("%v", err)
+	}
+	state, hasState, err := result.GetString("requestState")
+	if err != nil {
+		return result, fault("%v", err)
+	}
+	if !hasState && inputs.Len() == 0 {
+		return result, fault("neither inputRequests nor requestState")
+	}
+	if hasInputs {
+		for _, m := range inputs.Members() {
+			if err := checkInput(r.Meta.Client, m, fault); err != nil {
+				return result, err
+			}
+		}
+	}
+	if hasState {
+		result = result.SetString("requestState", g.cfg.Sealer.Seal(t.binding(r), state))
+	}
+	return result, nil
+}
+
+// checkInput refuses a request that is none of the three, or one that the
+// client did not declare.
+func checkInput(client wire.Object, m wire.Member, fault func(string, ...any) error) error {
+	o, err := wire.ParseObject(m.Value)
+	if err != nil {
+		return fault("%q: %v", m.Name, err)
+	}
+	method, _, err := o.GetString("method")
+	if err != nil {
+		return fault("%q: %v", m.Name, err)
+	}
+	params, _, err := o.GetObject("params")
+	if err != nil {
+		return fault("%q: %v", m.Name, err)
+	}
+	switch method {
+	case "elicitation/create", "sampling/createMessage", "roots/list":
+	default:
+		return fault("%q: a server cannot ask a client for %q", m.Name, method)
+	}
+	if missing := missingCapability(client, method, params); missing != nil {
+		e := plugins.Errorf(plugins.CodeMissingCapability, "the server needs a capability that the client has not declared, for %s", method)
+		e.Data = wire.Object{}.Set("requiredCapabilities", missing).JSON()
+		return e
+	}
+	return nil
+}
+
+// filter returns what takes a guest's notifications for one message: progress
+// with the client's own token, log messages that the client asked for; what is
+// about the server goes to everybody who listens.
+func (s *Server) filter(r Request) func(plugins.Notification) {
+	meta, _, _ := r.Params.GetObject("_meta")
+	rawToken, _ := meta.Get(plugins.MetaProgressToken)
+	token, hasToken := wire.ParseID(rawToken)
+	return func(n plugins.Notification) {
+		params, err := wire.ParseObject(n.Params)
+		if err != nil {
+			return
+		}
+		switch n.Method {
+		case plugins.NotifyProgress:
+			raw, _ := params.Get("progressToken")
+			if got, ok := wire.ParseID(raw); !hasToken || !ok || got != token {
+				return
+			}
+		case plugins.NotifyLog:
+			level, _, _ := params.GetString("level")
+			if !ValidLogLevel(level) || !wantsLog(r.Meta.LogLevel, level) {
+				return
+			}
+		case NotifyCloseStream:
+		default:
+			s.Signal(r.Session, n)
+			return
+		}
+		if r.Notify != nil {
+			r.Notify(n)
+		}
+	}
+}
+
+// Watch asks the server of a resource to tell when it is updated. r says who
+// asks, and with what metadata.
+func (g *Gateway) Watch(ctx context.Context, r Request, exposed string) error {
+	return g.watch(ctx, r, exposed, Guest.Subscribe)
+}
+
+// Unwatch takes a Watch back.
+func (g *Gateway) Unwatch(ctx context.Context, r Request, exposed string) error {
+	return g.watch(ctx, r, exposed, Guest.Unsubscribe)
+}
+
+func (g *Gateway) watch(ctx context.Context, r Request, exposed string, do func(Guest, context.Context, runtime.Call, string) error) error {
+	var own string
+	t, err := g.owner(ctx, "resources", uriSeparator, func(n string) (wire.Object, error) {
+		own = n
+		return r.Params, nil
+	}, exposed)
+	if err != nil {
+		return err
+	}
+	defer t.server.release()
+	return do(t.server.guest, ctx, runtime.Call{
+		Message: plugins.Message{Method: r.Method, Params: t.params.JSON()},
+		Session: r.Session,
+	}, own)
+}

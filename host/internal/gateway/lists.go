@@ -1,0 +1,279 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mcpwasm/mcpwasm/internal/wire"
+	"github.com/mcpwasm/mcpwasm/plugins"
+)
+
+// defaultTTLMillis is how long a client may keep a list for which its server
+// gave no hint. Lists are data here; what changes them is told to subscribers.
+const defaultTTLMillis = 60_000
+
+// each calls f with what every server that works says about itself. A server
+// that does not is reported and passed over, unless it is the only one.
+func (g *Gateway) each(ctx context.Context, f func(s *Server, d *plugins.Definitions)) error {
+	for _, s := range g.Servers() {
+		d, err := s.definitions(ctx)
+		switch {
+		case err == nil && g.cfg.Prefix:
+			f(s, d.prefixed)
+		case err == nil:
+			f(s, d.own)
+		case !g.cfg.Prefix:
+			return err
+		case s.err == nil: // one that never started was reported then
+			g.cfg.Log.Warn("a server cannot be listed", "server", s.name, "error", err)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// Definitions returns what one server says about itself, under its own names.
+func (g *Gateway) Definitions(ctx context.Context, server string) (plugins.Definitions, error) {
+	for _, s := range g.Servers() {
+		if s.name == server {
+			d, err := s.definitions(ctx)
+			if err != nil {
+				return plugins.Definitions{}, err
+			}
+			return *d.own, nil
+		}
+	}
+	return plugins.Definitions{}, fmt.Errorf("there is no server %q", server)
+}
+
+// list answers one of the list methods.
+func (g *Gateway) list(ctx context.Context, spec listSpec, params wire.Object) (wire.Object, error) {
+	caps, err := g.capabilities(ctx)
+	if err != nil {
+		return wire.Object{}, err
+	}
+	if !caps.Has(spec.capability) {
+		return wire.Object{}, methodNotFound(spec.method)
+	}
+	after, err := parseCursor(params)
+	if err != nil {
+		return wire.Object{}, err
+	}
+	var items []plugins.Definition
+	ttl, scope := int64(-1), "public"
+	err = g.each(ctx, func(_ *Server, d *plugins.Definitions) {
+		l := spec.list(d)
+		items = append(items, l.Items...)
+		hint := int64(defaultTTLMillis)
+		if l.TTLMillis != nil {
+			hint = *l.TTLMillis
+		}
+		if ttl < 0 || hint < ttl {
+			ttl = hint
+		}
+		if l.CacheScope != "public" {
+			scope = "private"
+		}
+	})
+	if err != nil {
+		return wire.Object{}, err
+	}
+	slices.SortStableFunc(items, byKey)
+	page, next := paginate(items, after, g.cfg.PageSize)
+	result := wire.Object{}.SetString("resultType", plugins.ResultComplete).Set(spec.member, joinRaw(page))
+	if next != "" {
+		result = result.SetString("nextCursor", next)
+	}
+	return g.finish(ctx, setHints(result, max(ttl, 0), scope)), nil
+}
+
+func byKey(a, b plugins.Definition) int { return cmp.Compare(a.Key, b.Key) }
+
+// paginate returns the items after a key, at most size of them, and the cursor
+// of the next page. A cursor is a key, not a position, so that a list that
+// changes between two pages loses nothing that was there all the time.
+func paginate(items []plugins.Definition, after string, size int) (page []plugins.Definition, next string) {
+	start := 0
+	if after != "" {
+		start, _ = slices.BinarySearchFunc(items, after, func(d plugins.Definition, k string) int {
+			if d.Key <= k {
+				return -1
+			}
+			return 1
+		})
+	}
+	page = items[start:]
+	if len(page) > size {
+		page = page[:size]
+		next = cursorPrefix + base64.RawURLEncoding.EncodeToString([]byte(page[size-1].Key))
+	}
+	return page, next
+}
+
+const cursorPrefix = "k."
+
+func parseCursor(params wire.Object) (after string, err error) {
+	cursor, ok, err := params.GetString("cursor")
+	if err != nil {
+		return "", invalidParams("%v", err)
+	}
+	if !ok {
+		return "", nil
+	}
+	encoded, ok := strings.CutPrefix(cursor, cursorPrefix)
+	key, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if !ok || err != nil || len(key) == 0 {
+		return "", invalidParams("cursor: not one that this server gave; start again without one")
+	}
+	return string(key), nil
+}
+
+func joinRaw(defs []plugins.Definition) json.RawMessage {
+	out := []byte{'['}
+	for i, d := range defs {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, d.Raw...)
+	}
+	return append(out, ']')
+}
+
+func setHints(o wire.Object, ttlMillis int64, scope string) wire.Object {
+	return o.Set("ttlMs", strconv.AppendInt(nil, ttlMillis, 10)).SetString("cacheScope", scope)
+}
+
+// discover answers server/discover.
+func (g *Gateway) discover(ctx context.Context) (wire.Object, error) {
+	caps, err := g.capabilities(ctx)
+	if err != nil {
+		return wire.Object{}, err
+	}
+	instructions, err := g.instructions(ctx)
+	if err != nil {
+		return wire.Object{}, err
+	}
+	versions, err := json.Marshal(g.cfg.Versions)
+	if err != nil {
+		return wire.Object{}, err
+	}
+	result := wire.Object{}.SetString("resultType", plugins.ResultComplete).
+		Set("supportedVersions", versions).
+		Set("capabilities", caps.JSON())
+	if instructions != "" {
+		result = result.SetString("instructions", instructions)
+	}
+	return g.finish(ctx, setHints(result, defaultTTLMillis, "private")), nil
+}
+
+// instructions are the server's own, or those of all servers under their names.
+func (g *Gateway) instructions(ctx context.Context) (string, error) {
+	var parts []string
+	err := g.each(ctx, func(s *Server, d *plugins.Definitions) {
+		if d.Instructions == "" {
+			return
+		}
+		text := d.Instructions
+		if g.cfg.Prefix {
+			text = "# " + s.name + "\n\n" + text
+		}
+		parts = append(parts, text)
+	})
+	return strings.Join(parts, "\n\n"), err
+}
+
+// capabilities returns the server's own, or what any server has. Behind a
+// prefix every list can change, since the set of servers can.
+func (g *Gateway) capabilities(ctx context.Context) (wire.Object, error) {
+	var all wire.Object
+	err := g.each(ctx, func(_ *Server, d *plugins.Definitions) {
+		caps, err := wire.ParseObject(d.Capabilities)
+		if err == nil {
+			all = union(all, caps)
+		}
+	})
+	if err != nil || !g.cfg.Prefix {
+		return all, err
+	}
+	for _, name := range []string{"tools", "prompts", "resources"} {
+		if c, ok, err := all.GetObject(name); ok && err == nil {
+			all = all.Set(name, c.Set("listChanged", json.RawMessage("true")).JSON())
+		}
+	}
+	return all, nil
+}
+
+// union adds b's members to a's; objects in both are united in turn, otherwise
+// what is true in either is true.
+func union(a, b wire.Object) wire.Object {
+	for _, m := range b.Members() {
+		have, ok := a.Get(m.Name)
+		if ok {
+			x, errX := wire.ParseObject(have)
+			y, errY := wire.ParseObject(m.Value)
+			switch {
+			case errX == nil && errY == nil:
+				a = a.Set(m.Name, union(x, y).JSON())
+				continue
+			case string(have) == "true":
+				continue
+			}
+		}
+		a = a.Set(m.Name, m.Value)
+	}
+	return a
+}
+
+// finish puts the server's identity into a result (MCP 2026-07-28,
+// basic/index, "Per-response protocol fields").
+func (g *Gateway) finish(ctx context.Context, result wire.Object) wire.Object {
+	return setServerInfo(result, g.ServerInfo(ctx))
+}
+
+// ServerInfo returns the Implementation object that clients see.
+func (g *Gateway) ServerInfo(ctx context.Context) json.RawMessage {
+	info := g.cfg.Info
+	if !g.cfg.Prefix {
+		// The error is that of a server that does not work, which is told
+		// where its definitions are asked for.
+		_ = g.each(ctx, func(_ *Server, d *plugins.Definitions) {
+			if len(d.ServerInfo) > 0 {
+				info = d.ServerInfo
+			}
+		})
+	}
+	return info
+}
+
+func setServerInfo(result wire.Object, info json.RawMessage) wire.Object {
+	if len(info) == 0 {
+		return result
+	}
+	meta, _, err := result.GetObject("_meta")
+	if err != nil || meta.Has(plugins.MetaServerInfo) {
+		return result
+	}
+	return result.Set("_meta", meta.Set(plugins.MetaServerInfo, info).JSON())
+}
+
+func methodNotFound(method string) *plugins.Error {
+	return plugins.Errorf(plugins.CodeMethodNotFound, "Method not found: %s", method)
+}
+
+// Handshake returns what the answer to an older revision's initialize is made
+// of.
+func (g *Gateway) Handshake(ctx context.Context) (caps wire.Object, info json.RawMessage, instructions string, err error) {
+	if caps, err = g.capabilities(ctx); err != nil {
+		return caps, nil, "", err
+	}
+	instructions, err = g.instructions(ctx)
+	return caps, g.ServerInfo(ctx), instructions, err
+}

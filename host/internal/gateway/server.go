@@ -1,0 +1,280 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/mcpwasm/mcpwasm/internal/wire"
+	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/runtime"
+)
+
+// Guest is a running server as the gateway needs it; *runtime.Server is one.
+type Guest interface {
+	Handle(ctx context.Context, c runtime.Call) (plugins.Answer, error)
+	Subscribe(ctx context.Context, c runtime.Call, uri string) error
+	Unsubscribe(ctx context.Context, c runtime.Call, uri string) error
+	CloseSession(session string)
+	Close(ctx context.Context) error
+}
+
+// Server is one server behind the gateway: a guest, or the reason why there is
+// none, and what it said about itself.
+type Server struct {
+	name  string
+	log   *slog.Logger
+	cache Cache
+
+	// Set once by Attach or Fail, before the gateway gets the server.
+	guest    Guest
+	identity string
+	err      error
+
+	defs     atomic.Pointer[definitionSet]
+	load     singleflight.Group
+	changed  func(Event) // set by the gateway
+	inflight sync.WaitGroup
+
+	mu         sync.Mutex
+	stale      map[string]bool // list_changed methods not yet acted on
+	refreshing bool
+}
+
+// Cache keeps definitions between processes.
+type Cache interface {
+	// Get returns what was put under a key, or false.
+	Get(key string) ([]byte, bool)
+	// Put keeps data under a key; it may drop it.
+	Put(key string, data []byte)
+}
+
+// NewServer returns a server without a guest. [Server.Attach] or [Server.Fail]
+// must follow. cache may be nil.
+func NewServer(name string, log *slog.Logger, cache Cache) *Server {
+	return &Server{name: name, log: log.With("server", name), cache: cache,
+		changed: func(Event) {}, stale: map[string]bool{}}
+}
+
+// Attach gives the server its guest. identity changes whenever the server's
+// definitions may: it is made of the artifact's digest and its settings.
+func (s *Server) Attach(g Guest, identity string) { s.guest, s.identity = g, identity }
+
+// Fail says why the server has no guest.
+func (s *Server) Fail(err error) { s.err = err }
+
+// Name returns the server's name.
+func (s *Server) Name() string { return s.name }
+
+// Err returns why the server has no guest, or nil.
+func (s *Server) Err() error { return s.err }
+
+// definitionSet is what a server said about itself, as it said it and as
+// clients see it behind a prefix.
+type definitionSet struct {
+	own      *plugins.Definitions
+	prefixed *plugins.Definitions
+}
+
+func newDefinitionSet(name string, own *plugins.Definitions) *definitionSet {
+	prefixed := *own
+	for _, spec := range lists {
+		from, to := spec.list(own), spec.list(&prefixed)
+		to.Items = make([]plugins.Definition, len(from.Items))
+		for i, d := range from.Items {
+			to.Items[i] = exposed(name, spec, d)
+		}
+	}
+	return &definitionSet{own, &prefixed}
+}
+
+// definitions returns what the server says about itself, asking the guest the
+// first time.
+func (s *Server) definitions(ctx context.Context) (*definitionSet, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	if d := s.defs.Load(); d != nil {
+		return d, nil
+	}
+	return s.await(ctx, s.load.DoChan("load", func() (any, error) {
+		if d, ok := s.cached(); ok {
+			return d, nil
+		}
+		return s.read()
+	}))
+}
+
+func (s *Server) await(ctx context.Context, done <-chan singleflight.Result) (*definitionSet, error) {
+	select {
+	case r := <-done:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*definitionSet), nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// read asks the guest. It is bounded by the guest's own deadlines, not by the
+// caller that happened to come first.
+func (s *Server) read() (*definitionSet, error) {
+	ctx := context.Background()
+	own, err := readDefinitions(ctx, func(ctx context.Context, m plugins.Message) (plugins.Answer, error) {
+		return s.guest.Handle(ctx, runtime.Call{Message: m})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.cache != nil {
+		s.cache.Put(s.identity, encodeDefinitions(own))
+	}
+	d := newDefinitionSet(s.name, own)
+	s.defs.Store(d)
+	return d, nil
+}
+
+func (s *Server) cached() (*definitionSet, bool) {
+	if s.cache == nil {
+		return nil, false
+	}
+	data, ok := s.cache.Get(s.identity)
+	if !ok {
+		return nil, false
+	}
+	own, err := decodeDefinitions(data)
+	if err != nil {
+		s.log.Warn("definitions in the cache cannot be read; asking the server", "error", err)
+		return nil, false
+	}
+	d := newDefinitionSet(s.name, own)
+	s.defs.Store(d)
+	return d, true
+}
+
+// Signal takes what the guest says outside its answers.
+func (s *Server) Signal(_ string, n plugins.Notification) {
+	switch n.Method {
+	case plugins.NotifyToolsListChanged, plugins.NotifyPromptsListChanged, plugins.NotifyResourcesListChanged:
+		s.listChanged(n.Method)
+	case plugins.NotifyResourceUpdated:
+		params, err := wire.ParseObject(n.Params)
+		if err != nil {
+			return
+		}
+		if uri, ok, err := params.GetString("uri"); ok && err == nil {
+			s.changed(Event{Method: n.Method, URI: uri})
+		}
+	}
+}
+
+// listChanged has the definitions read again, then tells the clients. The guest
+// is busy telling us, so somebody else asks it; what changes meanwhile is read
+// in one more round, however often it is told.
+func (s *Server) listChanged(method string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stale[method] = true
+	if !s.refreshing {
+		s.refreshing = true
+		go s.refresh()
+	}
+}
+
+func (s *Server) refresh() {
+	for {
+		s.mu.Lock()
+		stale := s.stale
+		s.stale = map[string]bool{}
+		if len(stale) == 0 {
+			s.refreshing = false
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		if _, err := s.read(); err != nil {
+			s.log.Warn("a changed list cannot be read; the old one stays", "error", err)
+			continue
+		}
+		for method := range stale {
+			s.changed(Event{Method: method})
+		}
+	}
+}
+
+// close waits for the calls in flight and ends the guest.
+func (s *Server) close(ctx context.Context) error {
+	s.inflight.Wait()
+	if s.guest == nil {
+		return nil
+	}
+	return s.guest.Close(ctx)
+}
+
+// storedDefinitions is the form of definitions in the cache.
+type storedDefinitions struct {
+	ServerInfo   json.RawMessage       `json:"serverInfo,omitempty"`
+	Capabilities json.RawMessage       `json:"capabilities"`
+	Instructions string                `json:"instructions,omitempty"`
+	Lists        map[string]storedList `json:"lists"` // by method
+}
+
+type storedList struct {
+	Items      []json.RawMessage `json:"items"`
+	TTLMillis  *int64            `json:"ttlMs,omitempty"`
+	CacheScope string            `json:"cacheScope,omitempty"`
+}
+
+func encodeDefinitions(d *plugins.Definitions) []byte {
+	out := storedDefinitions{d.ServerInfo, d.Capabilities, d.Instructions, map[string]storedList{}}
+	for _, spec := range lists {
+		l := spec.list(d)
+		stored := storedList{TTLMillis: l.TTLMillis, CacheScope: l.CacheScope}
+		for _, item := range l.Items {
+			stored.Items = append(stored.Items, item.Raw)
+		}
+		out.Lists[spec.method] = stored
+	}
+	data, err := json.Marshal(out)
+	if err != nil {
+		panic(err) // every raw value was checked when it was read
+	}
+	return data
+}
+
+func decodeDefinitions(data []byte) (*plugins.Definitions, error) {
+	if err := wire.Check(data); err != nil {
+		return nil, err
+	}
+	var in storedDefinitions
+	if err := json.Unmarshal(data, &in); err != nil {
+		return nil, err
+	}
+	d := &plugins.Definitions{ServerInfo: in.ServerInfo, Capabilities: in.Capabilities, Instructions: in.Instructions}
+	for _, spec := range lists {
+		stored, list := in.Lists[spec.method], spec.list(d)
+		list.TTLMillis, list.CacheScope = stored.TTLMillis, stored.CacheScope
+		page := wire.Object{}.Set(spec.member, mustJSON(stored.Items))
+		if err := readPage(page, spec, list); err != nil {
+			return nil, err
+		}
+		list.Sort()
+	}
+	return d, nil
+}
+
+func mustJSON(v []json.RawMessage) json.RawMessage {
+	if v == nil {
+		return json.RawMessage("[]")
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // v was just parsed
+	}
+	return data
+}

@@ -1,0 +1,164 @@
+package host
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+
+	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
+	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/registry"
+	"github.com/mcpwasm/mcpwasm/runtime"
+)
+
+// open makes an entry of every server; one that is as it was keeps its guest.
+func (h *Host) open(ctx context.Context, list []Server) []entry {
+	entries := make([]entry, len(list))
+	for i, s := range list {
+		entries[i] = h.openOne(ctx, s)
+		if err := entries[i].status.Err; err != nil {
+			h.log.Error("a server cannot be used", "server", s.Name, "error", err)
+		}
+	}
+	return entries
+}
+
+func (h *Host) openOne(ctx context.Context, s Server) entry {
+	e := entry{config: s, status: Status{Name: s.Name, Source: s.Source}}
+	artifact, err := openArtifact(ctx, s)
+	if err == nil {
+		e.status.Digest, e.status.Shape = artifact.Digest, artifact.Module.Shape
+		if old, ok := h.unchanged(e); ok {
+			return old
+		}
+	}
+	e.server = gateway.NewServer(s.Name, h.log, h.cache)
+	if err == nil {
+		err = h.start(ctx, e, artifact)
+	}
+	if err != nil {
+		e.status.Err = err
+		e.server.Fail(fmt.Errorf("server %q cannot be used: %w", s.Name, err))
+	}
+	return e
+}
+
+func openArtifact(ctx context.Context, s Server) (registry.Artifact, error) {
+	if s.Wasm != nil {
+		return registry.Parse(s.Name, s.Wasm)
+	}
+	return registry.Open(ctx, s.Source, registry.Options{})
+}
+
+// unchanged finds the entry of a server whose settings and module are the same.
+func (h *Host) unchanged(e entry) (entry, bool) {
+	for _, old := range h.entries {
+		if old.status.Err == nil && old.status.Digest == e.status.Digest && sameSettings(old.config, e.config) {
+			return old, true
+		}
+	}
+	return entry{}, false
+}
+
+// sameSettings compares all but the binary, which its digest stands for.
+func sameSettings(a, b Server) bool {
+	a.Wasm, b.Wasm = nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
+// start loads an artifact and gives it to the entry's server.
+func (h *Host) start(ctx context.Context, e entry, a registry.Artifact) error {
+	log := h.log.With("server", e.config.Name)
+	guest, err := runtime.Open(ctx, h.backend,
+		runtime.Artifact{Name: e.config.Name, Digest: a.Digest, Wasm: a.Wasm},
+		runtime.Options{
+			Args: e.config.Args, Env: e.config.Env,
+			Lifetime: e.config.Lifetime, Limits: e.config.Limits,
+			Signal: e.server.Signal,
+			Stderr: func(line string) { log.Info("stderr", "line", line) },
+		})
+	if err != nil {
+		return err
+	}
+	e.server.Attach(guest, identity(e.config, a.Digest))
+	return nil
+}
+
+// identity is the key under which a server's definitions are kept: it changes
+// with whatever they may depend on. Nothing of it can be read back.
+func identity(s Server, digest string) string {
+	key, err := json.Marshal([]any{"definitions", plugins.ContractVersion, digest, s.Args, s.Env})
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	sum := sha256.Sum256(key)
+	return hex.EncodeToString(sum[:])
+}
+
+func servers(entries []entry) []*gateway.Server {
+	out := make([]*gateway.Server, len(entries))
+	for i, e := range entries {
+		out[i] = e.server
+	}
+	return out
+}
+
+// newServers are those of entries that are not among old.
+func newServers(entries, old []entry) []*gateway.Server {
+	before := servers(old)
+	return slices.DeleteFunc(servers(entries), func(s *gateway.Server) bool { return slices.Contains(before, s) })
+}
+
+// fileCache keeps definitions in files, for as long as their servers are the
+// same.
+type fileCache struct {
+	root *os.Root
+}
+
+// openCache returns the cache in a directory, or nil for "".
+func openCache(dir string) (gateway.Cache, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	dir = subdir(dir, "definitions")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	return fileCache{root}, nil
+}
+
+func subdir(dir, name string) string {
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, name)
+}
+
+// Get implements gateway.Cache. What cannot be read is not there.
+func (c fileCache) Get(key string) ([]byte, bool) {
+	data, err := c.root.ReadFile(key + ".json")
+	return data, err == nil
+}
+
+// Put implements gateway.Cache. A file appears complete or not at all; one that
+// cannot be written is read from the server again the next time.
+func (c fileCache) Put(key string, data []byte) {
+	tmp := fmt.Sprintf("%s.%d.tmp", key, os.Getpid())
+	if err := c.root.WriteFile(tmp, data, 0o600); err == nil {
+		err = c.root.Rename(tmp, key+".json")
+		if err == nil {
+			return
+		}
+	}
+	_ = c.root.Remove(tmp) // nothing depends on it
+}

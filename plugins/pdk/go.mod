@@ -1,0 +1,3 @@
+module github.com/mcpwasm/mcpwasm/plugins/pdk
+
+go 1.26.0

@@ -1,0 +1,4 @@
+package gosdk
+
+// singleThreaded says that reading the SDK's fields cannot race.
+const singleThreaded = true
