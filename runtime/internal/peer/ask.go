@@ -29,6 +29,15 @@ type ask struct {
 	params json.RawMessage // an object, or nil
 }
 
+// request is the ask as a member of inputRequests.
+func (a *ask) request() json.RawMessage {
+	r := wire.Object{}.SetString("method", a.method)
+	if a.params != nil {
+		r = r.Set("params", a.params)
+	}
+	return r.JSON()
+}
+
 // mayAsk reports whether a call of a method can need an input (2026-07-28,
 // basic/patterns/mrtr, "Supported Requests").
 func mayAsk(method string) bool {
@@ -230,11 +239,7 @@ func (p *Peer) park(k *call) plugins.Answer {
 	k.timer = time.AfterFunc(p.limits.Park, func() { p.expire(state) })
 	var requests wire.Object
 	for _, a := range k.asks {
-		r := wire.Object{}.SetString("method", a.method)
-		if a.params != nil {
-			r = r.Set("params", a.params)
-		}
-		requests = requests.Set(a.key, r.JSON())
+		requests = requests.Set(a.key, a.request())
 	}
 	return plugins.Answer{Result: wire.Object{}.
 		SetString("resultType", plugins.ResultInputRequired).

@@ -22,7 +22,7 @@ const modernHello = `{"jsonrpc":"2.0","id":1,"result":{"supportedVersions":["202
 
 // connectTo connects to a server that is a function of its input and output,
 // and answers the handshake for it.
-func connectTo(t *testing.T, cfg Config, serve func(in *bufio.Reader, out *io.PipeWriter)) *Peer {
+func connectTo(t testing.TB, cfg Config, serve func(in *bufio.Reader, out *io.PipeWriter)) *Peer {
 	t.Helper()
 	r, out := io.Pipe()
 	in, w := io.Pipe()
@@ -50,10 +50,9 @@ func toolCall(name string) runtime.Call {
 	return runtime.Call{Message: plugins.Message{Method: plugins.MethodCallTool, Params: wire.Object{}.SetString("name", name).Set("_meta", json.RawMessage("{}")).JSON()}}
 }
 
-// TestHammer has many callers at once, some of which give up: every answer
-// reaches the one who asked.
-func TestHammer(t *testing.T) {
-	p := connectTo(t, Config{Limits: runtime.Limits{CancelGrace: time.Millisecond}}, func(in *bufio.Reader, out *io.PipeWriter) {
+// echo answers each call with the tool's name, except "drop".
+func echo(t testing.TB) func(*bufio.Reader, *io.PipeWriter) {
+	return func(in *bufio.Reader, out *io.PipeWriter) {
 		for {
 			line, err := in.ReadBytes('\n')
 			if err != nil {
@@ -63,11 +62,30 @@ func TestHammer(t *testing.T) {
 			if err != nil {
 				t.Errorf("the server reads %s", line)
 			}
-			if name, _, _ := m.Params.GetString("name"); m.Kind == wire.Request && !strings.HasPrefix(name, "drop") {
+			if name, _, _ := m.Params.GetString("name"); m.Kind == wire.Request && name != "drop" {
 				fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"result":{"name":%q}}`+"\n", m.ID, name)
 			}
 		}
-	})
+	}
+}
+
+// BenchmarkHandle is what the peer adds to a call, with a server in the same
+// process that only echoes.
+func BenchmarkHandle(b *testing.B) {
+	p := connectTo(b, Config{}, echo(b))
+	c := toolCall("t")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.Handle(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// TestHammer has many callers at once, some of which give up: every answer
+// reaches the one who asked.
+func TestHammer(t *testing.T) {
+	p := connectTo(t, Config{Limits: runtime.Limits{CancelGrace: time.Millisecond}}, echo(t))
 	var wg sync.WaitGroup
 	for i := range 12 {
 		wg.Go(func() {
