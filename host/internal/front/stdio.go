@@ -122,8 +122,6 @@ func (c *conn) serve(ctx context.Context, lines <-chan line) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-c.front.closing:
-			return nil
 		case l := <-lines:
 			switch {
 			case errors.Is(l.err, errLong):
