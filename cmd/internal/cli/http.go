@@ -62,8 +62,9 @@ func listenAddress(addr string) (string, error) {
 	return net.JoinHostPort(hostname, port), nil
 }
 
-// serveHTTP serves until ctx is done, and then lets requests under way finish.
-func (f *frontFlags) serveHTTP(ctx context.Context, s Streams, handler http.Handler) error {
+// serveHTTP serves until ctx is done, and then closes the host and lets requests
+// under way finish.
+func (f *frontFlags) serveHTTP(ctx context.Context, s Streams, h *host.Host) error {
 	addr, err := listenAddress(f.http)
 	if err != nil {
 		return err
@@ -77,7 +78,7 @@ func (f *frontFlags) serveHTTP(ctx context.Context, s Streams, handler http.Hand
 	}
 	say(s, "serving MCP at http://%s%s", listener.Addr(), endpoint)
 	mux := http.NewServeMux()
-	mux.Handle(endpoint, handler)
+	mux.Handle(endpoint, h.Handler())
 	// Requests do not end with ctx at once: they have drainTimeout to finish.
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -93,12 +94,16 @@ func (f *frontFlags) serveHTTP(ctx context.Context, s Streams, handler http.Hand
 	case err := <-done:
 		return fmt.Errorf("serve HTTP: %w", err)
 	case <-ctx.Done():
-		return shutDown(server, cancel)
 	}
+	// Closing the host ends the streams that would otherwise stay open, and
+	// waits for its calls, which shutDown bounds.
+	closed := make(chan error, 1)
+	go func() { closed <- h.Close() }()
+	return errors.Join(shutDown(server, cancel), <-closed)
 }
 
-// shutDown ends a server: no new requests, then those that do not finish by
-// themselves, such as open streams.
+// shutDown ends a server: it takes no new requests, and cancels those that do not
+// finish in time.
 func shutDown(server *http.Server, cancelRequests func()) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()

@@ -44,7 +44,7 @@ interrupted. What stands behind -- are the server's own arguments.`,
 // serve speaks MCP on stdio or HTTP until the client leaves or ctx is done.
 func (f *frontFlags) serve(ctx context.Context, s Streams, h *host.Host) error {
 	if f.http != "" {
-		return f.serveHTTP(ctx, s, h.Handler())
+		return f.serveHTTP(ctx, s, h)
 	}
 	if isTerminal(s.In) {
 		say(s, "speaking MCP on standard input and output, which is for programs; --http 127.0.0.1:8080 serves HTTP")

@@ -36,7 +36,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Set, String and Type make a size a flag.
+// Set implements pflag.Value, as String and Type do.
 func (s *Size) Set(v string) error { return s.UnmarshalText([]byte(v)) }
 
 // String returns the size in the largest unit that divides it, "" for none.
@@ -68,7 +68,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Set, String and Type make a duration a flag.
+// Set implements pflag.Value, as String and Type do.
 func (d *Duration) Set(v string) error { return d.UnmarshalText([]byte(v)) }
 
 // String returns the duration in Go's notation, "" for none.

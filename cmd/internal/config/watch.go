@@ -60,7 +60,10 @@ func watch(ctx context.Context, events <-chan fsnotify.Event, errs <-chan error,
 				return
 			}
 			timer = time.After(settle)
-		case <-errs:
+		case _, ok := <-errs:
+			if !ok {
+				return
+			}
 			// Events were lost; the content tells.
 			timer = time.After(settle)
 		case <-hangup:

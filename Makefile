@@ -1,0 +1,87 @@
+# make help lists the targets. Every file that is made lands in bin/ or .cache/.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO       ?= go
+CACHE    := $(CURDIR)/.cache
+BIN      := $(CURDIR)/bin
+# A clone may belong to somebody else, and git then refuses to answer.
+BUILD    := $(GO) build -buildvcs=false -trimpath
+GUEST    := GOOS=wasip1 GOARCH=wasm $(BUILD) -ldflags='-s -w'
+# Every module of the repository, the one that users import first.
+MODULES  := $(patsubst %/go.mod,%,$(sort $(shell find . -name go.mod -not -path '*/node_modules/*' -not -path './.cache/*')))
+# Modules whose packages build for this machine as well as for the sandbox.
+TESTED   := . $(patsubst %/go.mod,%,$(wildcard plugins/pdk/go.mod interop/go.mod plugins/examples/go.mod))
+FUZZTIME ?= 10s
+BENCH    ?= .
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+REACTORS := $(patsubst plugins/examples/%/main.go,%,$(wildcard plugins/examples/*/main.go))
+STDIO    := $(patsubst plugins/examples/stdio/%/main.go,%,$(wildcard plugins/examples/stdio/*/main.go))
+
+.PHONY: help build plugins run test race check fmt lint tidy clean-tree bench conformance interop cross fuzz tools clean FORCE
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/mcpwasm
+	$(BUILD) -o $(BIN)/mcpwasm ./cmd/mcpwasm
+
+plugins: $(REACTORS:%=$(BIN)/plugins/%.wasm) $(STDIO:%=$(BIN)/plugins/stdio-%.wasm) ## build the samples into bin/plugins
+
+# The go command knows what is up to date.
+$(BIN)/plugins/stdio-%.wasm: FORCE
+	cd plugins/examples/stdio/$* && $(GUEST) -o $@ .
+
+$(BIN)/plugins/%.wasm: FORCE
+	cd plugins/examples/$* && $(GUEST) -buildmode=c-shared -o $@ .
+
+run: build $(BIN)/plugins/hello.wasm ## run the sample hello and talk to it with the official SDK's client
+	cd interop && $(GO) run -buildvcs=false ./demo $(BIN)/mcpwasm run $(BIN)/plugins/hello.wasm
+
+test: plugins ## run the tests of every module
+	for m in $(TESTED); do echo "test $$m"; (cd $$m && $(GO) test -buildvcs=false $(TESTFLAGS) ./...); done
+
+race: TESTFLAGS += -race
+race: test ## run the tests with the race detector
+
+check: fmt lint tidy build test clean-tree ## all that a change must pass
+
+fmt: ## check the format
+	@out=$$(gofmt -l $$(git -c safe.directory='*' ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt -w these:"; echo "$$out"; exit 1; fi
+
+lint: tools ## run the linters, import rules included
+	for m in $(TESTED); do echo "lint $$m"; (cd $$m && $(GO) vet ./... && $(CACHE)/tools/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+
+tidy: ## check that every go.mod is tidy
+	for m in $(MODULES); do echo "tidy $$m"; (cd $$m && $(GO) mod tidy -diff); done
+
+clean-tree: ## check that nothing was changed or left behind
+	@out=$$(git -c safe.directory='*' status --porcelain); if [ -n "$$out" ]; then echo "the tree is not clean:"; echo "$$out"; exit 1; fi
+
+bench: build plugins ## run the benchmarks
+	$(GO) test -buildvcs=false -run '^$$' -bench '$(BENCH)' -benchmem $(BENCHFLAGS) ./...
+
+conformance: build plugins ## run the official conformance suite
+	scripts/conformance
+
+interop: build plugins ## try clients that nobody here wrote
+	cd interop && $(GO) test -buildvcs=false -count=1 $(TESTFLAGS) ./...
+
+cross: ## vet and build for every platform
+	for p in $(PLATFORMS); do echo "cross $$p"; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) vet ./... ; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(BUILD) -o /dev/null ./cmd/mcpwasm; done
+
+fuzz: ## fuzz every parser for FUZZTIME each
+	FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+tools: ## build the pinned linters and benchstat into .cache/tools
+	cd tools && $(GO) build -buildvcs=false -o $(CACHE)/tools/ tool
+
+clean: ## remove what was built
+	rm -rf $(BIN) $(CACHE)
+
+FORCE:
