@@ -31,7 +31,7 @@ func failure(ctx context.Context, err error, s *wasi.System, stderr *lines) erro
 		}
 		return runtime.ErrClosed
 	}
-	return trapError(err)
+	return trapError(err, stderr)
 }
 
 func exitError(code uint32, stderr *lines) error {
@@ -42,11 +42,16 @@ func exitError(code uint32, stderr *lines) error {
 	return &runtime.GuestError{Kind: runtime.KindExit, Detail: detail}
 }
 
-// trapError drops the stack that wazero adds in further lines.
-func trapError(err error) error {
+// trapError drops the stack that wazero adds in further lines, and adds what a Go
+// runtime said before it gave up: in a reactor it traps rather than exits.
+func trapError(err error, stderr *lines) error {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	line = strings.TrimSuffix(strings.TrimPrefix(line, "wasm error: "), " (recovered by wazero)")
-	return &runtime.GuestError{Kind: runtime.KindTrap, Detail: "the guest trapped: " + shorten(line)}
+	detail := "the guest trapped: " + shorten(line)
+	if cause := stderr.fatal(); cause != "" {
+		detail += ": " + shorten(cause)
+	}
+	return &runtime.GuestError{Kind: runtime.KindTrap, Detail: detail}
 }
 
 // isLimit reports whether a message's context ended by a limit of ours rather

@@ -18,7 +18,7 @@ type lines struct {
 	dropped int
 	partial []byte
 	tail    string // the last line that was not empty
-	cause   string // the last line that begins as Go's fatal errors do
+	cause   string // the first line of a message that begins as Go's fatal errors do
 }
 
 func newLines(most int, emit func(string)) *lines {
@@ -83,6 +83,7 @@ func (l *lines) end() {
 		l.emit(fmt.Sprintf("… %d more bytes were dropped (limit stderrBytes=%d)", l.dropped, l.most))
 	}
 	l.left, l.dropped = l.most, 0
+	l.cause = ""
 }
 
 // last returns the line that is likely to say why the guest ended: Go's panic
@@ -97,4 +98,11 @@ func (l *lines) last() string {
 		return string(l.partial)
 	}
 	return l.tail
+}
+
+// fatal returns the first line that reads like the end of a Go program, or "".
+func (l *lines) fatal() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cause
 }
