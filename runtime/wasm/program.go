@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -47,7 +48,7 @@ func (p *program) compile(ctx context.Context, wasm []byte) {
 	}
 	code, err := p.wazero.CompileModule(ctx, wasm)
 	if err == nil {
-		err = checkSignatures(code, p.module.Shape)
+		err = errors.Join(checkSignatures(code, p.module.Shape), checkImportTypes(code, p.wazero))
 	}
 	if err != nil {
 		p.err = loadError(err)
@@ -113,4 +114,17 @@ func (p *program) args() []string { return append([]string{p.name}, p.options.Ar
 // instantiate brings up a module without running any of its exports.
 func (p *program) instantiate(ctx context.Context) (api.Module, error) {
 	return p.wazero.InstantiateModule(ctx, p.code, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+}
+
+// checkImportTypes compares the types of what the module imports with the
+// host's.
+func checkImportTypes(code wazero.CompiledModule, r wazero.Runtime) error {
+	for _, f := range code.ImportedFunctions() {
+		module, name, _ := f.Import()
+		host := r.Module(module).ExportedFunctionDefinitions()[name]
+		if string(f.ParamTypes()) != string(host.ParamTypes()) || string(f.ResultTypes()) != string(host.ResultTypes()) {
+			return fmt.Errorf("its import %s.%s has another type than the host's function", module, name)
+		}
+	}
+	return nil
 }

@@ -155,6 +155,8 @@ func (s *stdio) reason() error {
 
 // Handle implements [runtime.Instance].
 func (s *stdio) Handle(ctx context.Context, c runtime.Call) (plugins.Answer, error) {
+	given := make(chan givenUp, 1)
+	defer context.AfterFunc(ctx, func() { given <- givenUp{time.Now(), s.system.Idle()} })()
 	a, err := s.peer.Handle(ctx, c)
 	s.stderr.end()
 	if err == nil {
@@ -169,20 +171,28 @@ func (s *stdio) Handle(ctx context.Context, c runtime.Call) (plugins.Answer, err
 		return a, death
 	}
 	if ctx.Err() != nil {
-		s.settle(ctx)
+		s.settle(ctx, <-given)
 		return a, context.Cause(ctx)
 	}
 	return a, err
 }
 
+// givenUp is when a message was given up, and a channel that is closed once the
+// program has read its input since.
+type givenUp struct {
+	at   time.Time
+	idle <-chan struct{}
+}
+
 // settle sees to it that a program whose message was given up is there for the
-// next one: it must come back to reading its input within the grace, or else it
-// hangs and is ended.
-func (s *stdio) settle(ctx context.Context) {
-	t := time.NewTimer(s.graceAfter)
+// next one: it must come back to reading its input within the grace, which the
+// peer may have waited for already, or else it hangs and is ended.
+func (s *stdio) settle(ctx context.Context, g givenUp) {
+	const least = 10 * time.Millisecond
+	t := time.NewTimer(max(least, s.graceAfter-time.Since(g.at)))
 	defer t.Stop()
 	select {
-	case <-s.system.Idle():
+	case <-g.idle:
 	case <-s.ended:
 	case <-t.C:
 		s.over()

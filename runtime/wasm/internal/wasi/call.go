@@ -89,17 +89,19 @@ func (c *call) bytes(ptr, n uint32) ([]byte, Errno) {
 }
 
 func (c *call) put32(ptr, v uint32) Errno {
-	if c.mem == nil || !c.mem.WriteUint32Le(ptr, v) {
-		return EFAULT
+	b, errno := c.bytes(ptr, 4)
+	if errno == Success {
+		le.PutUint32(b, v)
 	}
-	return Success
+	return errno
 }
 
 func (c *call) put64(ptr uint32, v uint64) Errno {
-	if c.mem == nil || !c.mem.WriteUint64Le(ptr, v) {
-		return EFAULT
+	b, errno := c.bytes(ptr, 8)
+	if errno == Success {
+		le.PutUint64(b, v)
 	}
-	return Success
+	return errno
 }
 
 // maxVectors bounds the buffers of one read or write (POSIX IOV_MAX on most

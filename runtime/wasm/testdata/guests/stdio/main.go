@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -19,7 +20,14 @@ type request struct {
 	Params struct{ Name string }
 }
 
-var ticks atomic.Int64
+// id is another one for each instance.
+var id = rand.Text()
+
+// arrived counts those who meet; all is closed when it is ten.
+var (
+	arrived atomic.Int64
+	all     = make(chan struct{})
+)
 
 func main() {
 	for _, a := range os.Args[1:] {
@@ -32,11 +40,6 @@ func main() {
 			os.Exit(3)
 		}
 	}
-	go func() {
-		for range time.Tick(time.Millisecond) {
-			ticks.Add(1)
-		}
-	}()
 	in := bufio.NewReader(os.Stdin)
 	out := make(chan string)
 	go func() {
@@ -66,8 +69,14 @@ func serve(r request, out chan<- string) {
 	switch r.Params.Name {
 	case "echo":
 		result(`{"resultType":"complete","content":[]}`)
-	case "ticks":
-		result(fmt.Sprintf(`{"resultType":"complete","ticks":%d}`, ticks.Load()))
+	case "id":
+		result(`{"resultType":"complete","id":"` + id + `"}`)
+	case "meet":
+		if arrived.Add(1) == 10 {
+			close(all)
+		}
+		<-all
+		result(`{"resultType":"complete"}`)
 	case "slow":
 		time.Sleep(50 * time.Millisecond)
 		result(`{"resultType":"complete"}`)
