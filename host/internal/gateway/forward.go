@@ -48,6 +48,9 @@ func (g *Gateway) forward(ctx context.Context, r Request) (wire.Object, error) {
 		return wire.Object{}, answer.Error
 	}
 	result, err := wire.ParseObject(answer.Result)
+	if err == nil {
+		err = result.CheckNames("resultType", "_meta", "ttlMs", "cacheScope", "inputRequests", "requestState")
+	}
 	if err != nil {
 		return wire.Object{}, fmt.Errorf("server %q: result: %w", t.server.name, err)
 	}

@@ -26,7 +26,16 @@ type ask struct {
 	id     wire.ID
 	key    string // its name among the call's inputRequests
 	method string
-	params wire.Object
+	params json.RawMessage // an object, or nil
+}
+
+// request is the ask as a member of inputRequests.
+func (a *ask) request() json.RawMessage {
+	r := wire.Object{}.SetString("method", a.method)
+	if a.params != nil {
+		r = r.Set("params", a.params)
+	}
+	return r.JSON()
 }
 
 // mayAsk reports whether a call of a method can need an input (2026-07-28,
@@ -39,6 +48,8 @@ func mayAsk(method string) bool {
 func (p *Peer) takeRequest(m wire.Message) {
 	e := p.spoken()
 	switch {
+	case len(m.ID) > maxID:
+		p.fault("it sent a request whose id has %d bytes; at most %d are taken", len(m.ID), maxID)
 	case e.modern:
 		p.fault("it sent the request %q; a server of %s must not", cut(m.Method), e.version)
 		p.reply(m.ID, plugins.Errorf(plugins.CodeMethodNotFound, "Method not found: a server of %s sends no requests", e.version))
@@ -62,13 +73,30 @@ func (p *Peer) reply(id wire.ID, err *plugins.Error) {
 func (p *Peer) addAsk(m wire.Message) *plugins.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a := &ask{id: m.ID, method: m.Method, params: m.Params}
+	a := &ask{id: m.ID, method: m.Method}
+	if m.Params.Len() > 0 {
+		a.params = m.Params.JSON() // a copy, which does not keep the whole line
+	}
 	k, err := p.relate(a)
 	if err != nil {
 		return err
 	}
+	if p.askBytes()+len(a.params) > p.limits.AnswerBytes {
+		return plugins.Errorf(plugins.CodeInternalError, "%s: the requests that wait are larger than answerBytes=%d", a.method, p.limits.AnswerBytes)
+	}
 	k.addAsk(a)
 	return nil
+}
+
+// askBytes is the size of all that waits for an input.
+func (p *Peer) askBytes() int {
+	n := 0
+	for _, k := range p.calls {
+		for _, a := range k.asks {
+			n += len(a.params)
+		}
+	}
+	return n
 }
 
 func (k *call) addAsk(a *ask) {
@@ -124,6 +152,10 @@ func (who caller) refuses(a *ask) *plugins.Error {
 	notSupported := func(what string) *plugins.Error {
 		return plugins.Errorf(plugins.CodeMethodNotFound, "Method not found: the client of this call does not support %s", what)
 	}
+	var params wire.Object
+	if a.params != nil {
+		params, _ = wire.ParseObject(a.params) // it was one when it came
+	}
 	switch a.method {
 	case methodRoots:
 		if !who.caps.Has("roots") {
@@ -134,7 +166,7 @@ func (who caller) refuses(a *ask) *plugins.Error {
 		if !ok || err != nil {
 			return notSupported("sampling")
 		}
-		if (a.params.Has("tools") || a.params.Has("toolChoice")) && !sampling.Has("tools") {
+		if (params.Has("tools") || params.Has("toolChoice")) && !sampling.Has("tools") {
 			return plugins.Errorf(plugins.CodeInvalidParams, "Invalid params: the client of this call does not support tools in sampling")
 		}
 	case methodElicit:
@@ -142,7 +174,7 @@ func (who caller) refuses(a *ask) *plugins.Error {
 		if !ok || err != nil {
 			return notSupported("elicitation")
 		}
-		mode, _, err := a.params.GetString("mode")
+		mode, _, err := params.GetString("mode")
 		if err != nil {
 			return plugins.Errorf(plugins.CodeInvalidParams, "Invalid params: %v", err)
 		}
@@ -207,11 +239,7 @@ func (p *Peer) park(k *call) plugins.Answer {
 	k.timer = time.AfterFunc(p.limits.Park, func() { p.expire(state) })
 	var requests wire.Object
 	for _, a := range k.asks {
-		r := wire.Object{}.SetString("method", a.method)
-		if a.params.Len() > 0 {
-			r = r.Set("params", a.params.JSON())
-		}
-		requests = requests.Set(a.key, r.JSON())
+		requests = requests.Set(a.key, a.request())
 	}
 	return plugins.Answer{Result: wire.Object{}.
 		SetString("resultType", plugins.ResultInputRequired).

@@ -9,14 +9,14 @@ import (
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
-// takeNotification takes a notification by the server. Unknown ones are
-// ignored, as JSON-RPC wants it.
-func (p *Peer) takeNotification(m wire.Message) {
+// takeNotification takes a notification by the server, of which the memory of a
+// line of size bytes is kept. Unknown ones are ignored, as JSON-RPC wants it.
+func (p *Peer) takeNotification(m wire.Message, size int) {
 	switch m.Method {
 	case plugins.NotifyProgress:
-		p.takeProgress(m)
+		p.takeProgress(m, size)
 	case plugins.NotifyLog:
-		p.takeLog(m)
+		p.takeLog(m, size)
 	case plugins.NotifyToolsListChanged, plugins.NotifyPromptsListChanged, plugins.NotifyResourcesListChanged, plugins.NotifyResourceUpdated:
 		p.takeSignal(m)
 	case "notifications/subscriptions/acknowledged":
@@ -28,7 +28,7 @@ func (p *Peer) takeNotification(m wire.Message) {
 
 // takeProgress relates progress to its call by the token, which is the
 // request's id.
-func (p *Peer) takeProgress(m wire.Message) {
+func (p *Peer) takeProgress(m wire.Message, size int) {
 	v, _ := m.Params.Get(plugins.MetaProgressToken)
 	id, err := strconv.ParseInt(string(v), 10, 64)
 	if err != nil {
@@ -40,7 +40,7 @@ func (p *Peer) takeProgress(m wire.Message) {
 	if k == nil || k.who.token == nil {
 		return
 	}
-	p.enqueue(k, m)
+	p.enqueue(k, m, size)
 }
 
 // forCaller makes a notification fit for the caller of the present round, whose
@@ -57,18 +57,18 @@ func (who caller) forCaller(m wire.Message) (plugins.Notification, bool) {
 }
 
 // takeLog relates a log message, which does not say what it belongs to.
-func (p *Peer) takeLog(m wire.Message) {
+func (p *Peer) takeLog(m wire.Message, size int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	only, hosts := p.youngest(func(*call) bool { return true })
 	switch {
 	case p.cfg.Shared && (hosts > 1 || p.gone.alive()):
 	case hosts == 1:
-		p.enqueue(only, m)
+		p.enqueue(only, m, size)
 	default:
 		for _, k := range p.calls {
 			if !k.internal && k.who.level != "" {
-				p.enqueue(k, m)
+				p.enqueue(k, m, size)
 			}
 		}
 	}
@@ -76,14 +76,11 @@ func (p *Peer) takeLog(m wire.Message) {
 
 // enqueue adds a notification to those that a call's caller has yet to deliver;
 // the lock is held. A call with too many fails.
-func (p *Peer) enqueue(k *call, m wire.Message) {
+func (p *Peer) enqueue(k *call, m wire.Message, size int) {
 	if k.done || k.dropped {
 		return
 	}
-	k.notified += noticeCost + len(m.Method)
-	for _, member := range m.Params.Members() {
-		k.notified += len(member.Name) + len(member.Value)
-	}
+	k.notified += noticeCost + size
 	if k.notified > p.limits.NotifyBytes {
 		err := p.limitError("notifyBytes", p.limits.NotifyBytes, "its notifications are more than that")
 		p.settle(k, plugins.Answer{}, k.errorFor(err))
@@ -108,10 +105,6 @@ func (p *Peer) takeSignal(m wire.Message) {
 			params = params.Delete("_meta")
 		}
 	}
-	n := plugins.Notification{Method: m.Method}
-	if params.Len() > 0 {
-		n.Params = params.JSON()
-	}
 	key := m.Method
 	if m.Method == plugins.NotifyResourceUpdated {
 		uri, _, err := params.GetString("uri")
@@ -119,6 +112,14 @@ func (p *Peer) takeSignal(m wire.Message) {
 			return
 		}
 		key += " " + uri
+	}
+	n := plugins.Notification{Method: m.Method}
+	if params.Len() > 0 {
+		n.Params = params.JSON()
+	}
+	if len(n.Params) > maxSignal {
+		p.fault("%q has %d bytes; at most %d are taken", m.Method, len(n.Params), maxSignal)
+		return
 	}
 	if !p.sig.add(key, n) {
 		p.fault("it sends more signals than are taken; %q was dropped", m.Method)

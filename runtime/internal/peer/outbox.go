@@ -115,6 +115,5 @@ func (o *outbox) release(l *outLine) {
 // encode writes a message as one line: its parts may hold newlines between
 // their tokens.
 func encode(m wire.Message) []byte {
-	b := m.Append(nil)
-	return append(wire.Compact(nil, b), '\n')
+	return append(wire.OneLine(m.Append(nil)), '\n')
 }

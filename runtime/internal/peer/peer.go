@@ -65,7 +65,9 @@ const (
 	maxParked  = 64              // calls that wait for an input
 	maxAsks    = 16              // unanswered requests by the server in one call
 	maxGone    = 256             // cancelled ids that are remembered
-	maxURIs    = 1024            // resource subscriptions
+	maxURIs    = 1024            // resource subscriptions, and signals that wait
+	maxSignal  = 16 << 10        // bytes of a signal
+	maxID      = 256             // bytes of an id that the server chooses
 	replyWait  = 2 * time.Second // for what a server answers at once: the probe, setLevel, listen
 	envelope   = 1 << 10         // room for JSON-RPC around an answer
 	noticeCost = 64              // what a notification costs beside its bytes
@@ -232,9 +234,21 @@ func (p *Peer) write() {
 				break
 			}
 			if _, err := p.w.Write(line); err != nil {
-				p.fail(p.guestError(runtime.KindExit, "it closed its standard input: %v", err))
+				p.inputClosed(err)
 				return
 			}
 		}
+	}
+}
+
+// inputClosed ends a server that takes no more messages, once what it may have
+// written before has been read.
+func (p *Peer) inputClosed(err error) {
+	grace := time.NewTimer(p.limits.CancelGrace)
+	defer grace.Stop()
+	select {
+	case <-p.done:
+	case <-grace.C:
+		p.fail(p.guestError(runtime.KindExit, "it closed its standard input: %v", err))
 	}
 }

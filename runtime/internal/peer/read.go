@@ -38,9 +38,6 @@ func (p *Peer) read(r io.Reader) {
 		}
 		if err != nil {
 			p.fail(p.endError(err))
-			// A server that goes on writing must not block on a full pipe
-			// while it is being ended; io.EOF ends this at once.
-			_, _ = io.Copy(io.Discard, r)
 			return
 		}
 	}
@@ -98,7 +95,7 @@ func (p *Peer) takeBatch(line []byte) {
 		return
 	}
 	for _, part := range parts {
-		p.takeObject(part)
+		p.takeObject(bytes.Clone(part)) // what is kept of it must not keep the whole line
 	}
 }
 
@@ -114,22 +111,15 @@ func (p *Peer) takeObject(line []byte) {
 	case wire.Request:
 		p.takeRequest(m)
 	case wire.Notification:
-		p.takeNotification(m)
+		p.takeNotification(m, len(line))
 	}
 }
 
 // takeMalformed takes a line that starts like a message and is none.
 func (p *Peer) takeMalformed(line []byte, m wire.Message, err error) {
-	if o, ok := parseLine(line); ok {
-		if !looksLikeRPC(o) {
-			p.takeNoise(line)
-			return
-		}
-		if id, _ := o.Get("id"); wire.KindOf(id) == "null" && o.Has("error") {
-			// JSON-RPC 2.0, section 5: the id of an error is null when the
-			// request's could not be read.
-			err = errors.New("it could not read a message: " + errorMessage(o))
-		}
+	if o, ok := parseLine(line); ok && !looksLikeRPC(o) {
+		p.takeNoise(line)
+		return
 	}
 	detail := p.guestError(runtime.KindProtocol, "it answered with what is no answer: %s", plainError(err))
 	if k := p.callByID(m.ID); k != nil {
@@ -157,15 +147,6 @@ func looksLikeRPC(o wire.Object) bool {
 		}
 	}
 	return false
-}
-
-func errorMessage(o wire.Object) string {
-	e, _, err := o.GetObject("error")
-	if err != nil {
-		return "unknown reason"
-	}
-	s, _, _ := e.GetString("message")
-	return cut(s)
 }
 
 // plainError returns an error's text without JSON-RPC's code.
@@ -207,6 +188,10 @@ func (p *Peer) takeNoise(line []byte) {
 // takeAnswer takes a response to one of our requests.
 func (p *Peer) takeAnswer(m wire.Message) {
 	p.noise = noiseCount{}
+	if m.ID.IsZero() {
+		p.failRunning(p.guestError(runtime.KindProtocol, "%s", withoutID(m.Answer)))
+		return
+	}
 	if k := p.callByID(m.ID); k != nil {
 		p.finish(k, p.fromServer(k, m.Answer), nil)
 		return
@@ -223,6 +208,15 @@ func (p *Peer) takeAnswer(m wire.Message) {
 	default:
 		p.failRunning(p.guestError(runtime.KindProtocol, "it answered the id %s, which it was never asked", cut(string(m.ID))))
 	}
+}
+
+// withoutID says what an answer without an id means: an error has none when the
+// request's could not be read (JSON-RPC 2.0, section 5).
+func withoutID(a plugins.Answer) string {
+	if a.Error == nil {
+		return "it answered without an id"
+	}
+	return "it could not read a message: " + cut(a.Error.Message)
 }
 
 func intID(id wire.ID) (int64, bool) {

@@ -73,6 +73,9 @@ func (p *Peer) fromServer(k *call, a plugins.Answer) plugins.Answer {
 			e.Code = plugins.CodeInvalidParams
 			a.Error = &e
 		}
+		if r, ok := p.askForURLs(k, a.Error); ok {
+			return plugins.Answer{Result: r}
+		}
 		return a
 	}
 	result, err := wire.ParseObject(a.Result)
@@ -80,6 +83,39 @@ func (p *Peer) fromServer(k *call, a plugins.Answer) plugins.Answer {
 		return a
 	}
 	return plugins.Answer{Result: result.SetString("resultType", plugins.ResultComplete).JSON()}
+}
+
+// askForURLs makes an input_required result of the error with which a server of
+// 2025-11-25 wants its client to visit URLs and call again (2025-11-25,
+// client/elicitation, "URL Elicitation Required Error"). There is nothing to
+// park: the retry is a call like the first.
+func (p *Peer) askForURLs(k *call, e *plugins.Error) (json.RawMessage, bool) {
+	if e.Code != plugins.CodeLegacyURLElicitationNeeds || !mayAsk(k.method) {
+		return nil, false
+	}
+	data, err := wire.ParseObject(e.Data)
+	if err != nil {
+		return nil, false
+	}
+	v, _ := data.Get("elicitations")
+	list, err := wire.ParseArray(v)
+	if err != nil || len(list) == 0 || len(list) > maxAsks {
+		return nil, false
+	}
+	p.mu.Lock()
+	who := k.who
+	p.mu.Unlock()
+	var requests wire.Object
+	for i, params := range list {
+		a := &ask{method: methodElicit, params: params}
+		if o, err := wire.ParseObject(params); err != nil || !o.Has("url") || who.refuses(a) != nil {
+			return nil, false
+		}
+		requests = requests.Set(strconv.Itoa(i+1), a.request())
+	}
+	return wire.Object{}.
+		SetString("resultType", plugins.ResultInputRequired).
+		Set("inputRequests", requests.JSON()).JSON(), true
 }
 
 // discoverResult is what server/discover would have said, from the result of
