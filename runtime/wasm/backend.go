@@ -1,0 +1,124 @@
+package wasm
+
+import (
+	"context"
+	"fmt"
+	"os"
+	goruntime "runtime"
+	"sync"
+
+	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/runtime"
+	"github.com/tetratelabs/wazero"
+)
+
+// Config says how guests are compiled. Its zero value works.
+type Config struct {
+	// CacheDir keeps compiled code from one process to the next. It holds
+	// native code that will be executed: it is created for the user alone
+	// (mode 0700), and made so where it is not. Default: compiled code is kept
+	// in memory only.
+	CacheDir string
+	// Interpreter runs guests without compiling them, which is many times
+	// slower. It is what happens anyway where the compiler does not support
+	// the platform.
+	Interpreter bool
+}
+
+// Backend loads WebAssembly modules. It is safe for concurrent use.
+type Backend struct {
+	config Config
+
+	once     sync.Once
+	cache    wazero.CompilationCache
+	cacheErr error
+}
+
+var _ runtime.Backend = (*Backend)(nil)
+
+// New returns a backend. The cache's directory is opened by the first Load.
+func New(c Config) *Backend { return &Backend{config: c} }
+
+// Close frees the compiled code. All programs must have been closed.
+func (b *Backend) Close(ctx context.Context) error {
+	if _, err := b.openCache(); err != nil {
+		return nil // there never was one
+	}
+	return b.cache.Close(ctx)
+}
+
+func (b *Backend) openCache() (wazero.CompilationCache, error) {
+	b.once.Do(func() {
+		if b.config.CacheDir == "" {
+			b.cache = wazero.NewCompilationCache()
+			return
+		}
+		if b.cacheErr = secureDir(b.config.CacheDir); b.cacheErr == nil {
+			b.cache, b.cacheErr = wazero.NewCompilationCacheWithDir(b.config.CacheDir)
+		}
+	})
+	if b.cacheErr != nil {
+		return nil, fmt.Errorf("open compilation cache %s: %w; give another cache directory", b.config.CacheDir, b.cacheErr)
+	}
+	return b.cache, nil
+}
+
+// secureDir makes a directory that nobody else can put code into.
+func secureDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	st, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	// Windows has no such modes; there a directory has its parent's list.
+	if goruntime.GOOS == "windows" || st.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return fmt.Errorf("it is open to others (mode %#o): %w", st.Mode().Perm(), err)
+	}
+	return nil
+}
+
+// Load implements [runtime.Backend]. Its errors are those of
+// [plugins.Inspect], an import that is not known, and a cache that cannot be
+// used; what only the compiler finds is returned by Start.
+func (b *Backend) Load(ctx context.Context, a runtime.Artifact, o runtime.Options) (runtime.Program, error) {
+	o.Limits = o.Limits.Defaults()
+	m, err := plugins.Inspect(a.Wasm)
+	if err == nil {
+		err = checkModule(&m, o.Limits)
+	}
+	if err != nil {
+		return nil, &runtime.GuestError{Kind: runtime.KindLoad, Detail: err.Error()}
+	}
+	cache, err := b.openCache()
+	if err != nil {
+		return nil, err
+	}
+	p := &program{name: a.Name, module: m, options: o, compiled: make(chan struct{})}
+	p.lifetime, _ = o.LifetimeFor(m.Shape) // Open reports what does not fit
+	ctx = context.WithoutCancel(ctx)
+	p.wazero = wazero.NewRuntimeWithConfig(ctx, b.runtimeConfig(cache, o.Limits))
+	ctx, p.stopCompiling = context.WithCancel(ctx)
+	go p.compile(ctx, a.Wasm)
+	return p, nil
+}
+
+const pageSize = 64 << 10
+
+// runtimeConfig is the one place that says how guests are bounded: their memory,
+// and that the end of a call's context ends the guest.
+func (b *Backend) runtimeConfig(cache wazero.CompilationCache, l runtime.Limits) wazero.RuntimeConfig {
+	c := wazero.NewRuntimeConfig()
+	if b.config.Interpreter {
+		c = wazero.NewRuntimeConfigInterpreter()
+	}
+	return c.
+		WithCompilationCache(cache).
+		WithMemoryLimitPages(uint32(min(l.MemoryBytes/pageSize, 1<<16))).
+		WithCloseOnContextDone(true).
+		WithDebugInfoEnabled(false)
+}
