@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -24,19 +23,19 @@ import (
 const timeout = 2 * time.Minute
 
 func main() {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	if err := run(ctx, os.Stdout, os.Args[1:]); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "demo: error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, w io.Writer, command []string) error {
+func run(command []string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
 	if len(command) == 0 {
 		return errors.New("name the command to start")
 	}
-	fmt.Fprintln(w, "$", strings.Join(command, " "))
+	fmt.Println("$", strings.Join(command, " "))
 	server := exec.CommandContext(ctx, command[0], command[1:]...)
 	server.Stderr = os.Stderr
 	client := mcp.NewClient(&mcp.Implementation{Name: "demo", Version: "1.0.0"}, nil)
@@ -44,36 +43,36 @@ func run(ctx context.Context, w io.Writer, command []string) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	return errors.Join(converse(ctx, w, session), session.Close())
+	return errors.Join(converse(ctx, session), session.Close())
 }
 
-func converse(ctx context.Context, w io.Writer, session *mcp.ClientSession) error {
+func converse(ctx context.Context, session *mcp.ClientSession) error {
 	hello := session.InitializeResult()
 	if hello.ServerInfo == nil {
 		return errors.New("handshake: the server does not say who it is")
 	}
-	fmt.Fprintf(w, "\nhandshake   %s %s, MCP %s\n", hello.ServerInfo.Name, hello.ServerInfo.Version, hello.ProtocolVersion)
+	fmt.Printf("\nhandshake   %s %s, MCP %s\n", hello.ServerInfo.Name, hello.ServerInfo.Version, hello.ProtocolVersion)
 	list, err := session.ListTools(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("tools/list: %w", err)
 	}
-	fmt.Fprintf(w, "\ntools/list  %d\n", len(list.Tools))
+	fmt.Printf("\ntools/list  %d\n", len(list.Tools))
 	for _, t := range list.Tools {
 		schema, err := json.Marshal(t.InputSchema)
 		if err != nil {
 			return fmt.Errorf("input schema of %s: %w", t.Name, err)
 		}
-		fmt.Fprintf(w, "  %s: %s\n    %s\n", t.Name, t.Description, schema)
+		fmt.Printf("  %s: %s\n    %s\n", t.Name, t.Description, schema)
 	}
 	arguments := map[string]any{"name": "Debian"}
 	result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: "greet", Arguments: arguments})
 	if err != nil {
 		return fmt.Errorf("tools/call: %w", err)
 	}
-	fmt.Fprintf(w, "\ntools/call  greet %v\n", arguments)
+	fmt.Printf("\ntools/call  greet %v\n", arguments)
 	for _, c := range result.Content {
 		if text, ok := c.(*mcp.TextContent); ok {
-			fmt.Fprintf(w, "  %s\n", text.Text)
+			fmt.Printf("  %s\n", text.Text)
 		}
 	}
 	if result.IsError {

@@ -17,7 +17,9 @@
 //
 // The host asks one message at a time: a handler runs to its end before the next
 // message is read. Under the default lifetime every message meets the guest as
-// init left it, so package variables written by a handler are gone afterwards.
+// init left it, so package variables written by a handler are gone afterwards, and
+// a generator of math/rand gives the same numbers for every message: use
+// crypto/rand.
 //
 // The package compiles natively as well. There [Handle] asks the registered
 // server one message, and the package pdktest does so with less writing, so that

@@ -15,7 +15,8 @@ type Host struct {
 	// Notify takes a notification {"method":…,"params":{…}} and reports
 	// whether it was taken. It may keep the bytes. Nil takes and drops all.
 	Notify func(notification []byte) bool
-	// Cancelled reports whether the caller has given up. Nil is never.
+	// Cancelled reports whether the caller has given up. It may be called from
+	// several goroutines at once. Nil is never.
 	Cancelled func() bool
 }
 

@@ -62,9 +62,9 @@ func (g *generator) of(t reflect.Type) (*schema, error) {
 		return &schema{Type: types{"string"}, Format: "date-time"}, nil
 	case t == typeNumber:
 		return &schema{Type: types{"number"}}, nil
-	case t == typeRaw || t.Implements(typeMarshaler):
+	case t == typeRaw || implements(t, typeMarshaler):
 		return &schema{}, nil
-	case t.Implements(typeText):
+	case implements(t, typeText):
 		return &schema{Type: types{"string"}}, nil
 	}
 	switch t.Kind() {
@@ -90,6 +90,12 @@ func (g *generator) of(t reflect.Type) (*schema, error) {
 		return g.object(t)
 	}
 	return nil, fmt.Errorf("type %v has no JSON form", t)
+}
+
+// implements reports whether t or a pointer to it has the methods of i. A pointer
+// type is left to nullable.
+func implements(t, i reflect.Type) bool {
+	return t.Kind() != reflect.Pointer && (t.Implements(i) || reflect.PointerTo(t).Implements(i))
 }
 
 func (g *generator) nullable(t reflect.Type) (*schema, error) {

@@ -56,9 +56,9 @@ func panicked(what string, reason any) *Error {
 }
 
 func errorAnswer(e *Error) []byte {
-	b, err := encode(map[string]*Error{"error": e})
+	b, err := e.MarshalJSON()
 	if err != nil {
-		b = mustEncode(map[string]*Error{"error": Errorf(e.Code, "%s (its data cannot be encoded: %v)", e.Message, err)})
+		b = mustEncode(Errorf(e.Code, "%s (its data cannot be encoded: %v)", e.Message, err))
 	}
-	return b
+	return append(append([]byte(`{"error":`), b...), '}')
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -47,7 +46,7 @@ module that it names can be run, and prints what it checked. It starts nothing.`
 	out := newOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if schema {
-			_, err := io.WriteString(s.Out, string(config.Schema()))
+			_, err := s.Out.Write(config.Schema())
 			return err
 		}
 		if len(args) > 0 {

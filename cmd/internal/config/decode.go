@@ -18,8 +18,9 @@ import (
 
 // Problem is one thing that is wrong with a file.
 type Problem struct {
-	File         string `json:"file"`
-	Line, Column int    `json:"-"`
+	File   string `json:"file"`
+	Line   int    `json:"line,omitempty"`   // from 1; 0 where it is not known
+	Column int    `json:"column,omitempty"` // from 1, in characters
 	// Path is the key, "servers.hello.source", "" for the whole file.
 	Path    string `json:"path,omitempty"`
 	Message string `json:"message"`

@@ -21,6 +21,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -42,11 +44,26 @@ type Handler struct {
 // New returns a handler for s, for tests; [Serve] is the way to use it. It panics
 // if the server cannot be connected.
 func New(s *mcp.Server) *Handler {
+	s.AddReceivingMiddleware(keepPanics)
 	c, err := listen(s)
 	if err != nil {
 		panic(fmt.Sprintf("gosdk: %v", err))
 	}
 	return &Handler{server: s, changes: c}
+}
+
+// keepPanics turns a handler's panic into an error. The SDK calls handlers on
+// goroutines of its own, where a panic would end the guest.
+func keepPanics(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, r mcp.Request) (result mcp.Result, err error) {
+		defer func() {
+			if reason := recover(); reason != nil {
+				fmt.Fprintf(os.Stderr, "panic in %s: %v\n%s", method, reason, debug.Stack())
+				result, err = nil, &jsonrpc.Error{Code: pdk.CodeInternalError, Message: method + " panicked; the server's standard error says why"}
+			}
+		}()
+		return next(ctx, method, r)
+	}
 }
 
 // cancelGrace is how long a handler may take to answer once its context was

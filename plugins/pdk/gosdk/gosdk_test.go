@@ -53,6 +53,9 @@ func newServer() *mcp.Server {
 			RequestState:  "s1",
 		}, nil
 	})
+	s.AddTool(&mcp.Tool{Name: "panic", InputSchema: anything}, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		panic("on purpose")
+	})
 	s.AddTool(&mcp.Tool{Name: "wait", InputSchema: anything}, func(ctx context.Context, _ *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		<-ctx.Done()
 		return text("stopped"), nil
@@ -131,6 +134,7 @@ func TestHandle(t *testing.T) {
 		{"error data", "tools/call", `"name":"code"`, []any{"error", "data", "short"}, 1.0},
 		{"unknown tool", "tools/call", `"name":"none"`, []any{"error", "code"}, -32602.0},
 		{"unknown method", "no/such", "", []any{"error", "code"}, -32601.0},
+		{"panic", "tools/call", `"name":"panic"`, []any{"error", "code"}, -32603.0},
 		{"asks", "tools/call", `"name":"ask"`, []any{"result", "resultType"}, "input_required"},
 		{"asks what", "tools/call", `"name":"ask"`, []any{"result", "inputRequests", "who", "params", "message"}, "who?"},
 		{"state", "tools/call", `"name":"ask"`, []any{"result", "requestState"}, "s1"},
