@@ -23,6 +23,7 @@ type confirmForm struct {
 // Schemas of the same forms, for the tools that make their requests themselves.
 const (
 	nameSchema    = `{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}`
+	colorSchema   = `{"type":"object","properties":{"color":{"type":"string"}},"required":["color"]}`
 	confirmSchema = `{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"]}`
 	valueSchema   = `{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]}`
 )
@@ -131,16 +132,29 @@ func askThree(ctx context.Context) (*pdk.ToolResult, error) {
 	return pdk.Textf("%s to %s with %d roots", greeting, name.Name, len(roots)), nil
 }
 
+// askTwice keeps what the first round gave in a state of its own, so that each
+// round's state differs.
 func askTwice(ctx context.Context) (*pdk.ToolResult, error) {
-	name, _, err := pdk.Elicit[nameForm](ctx, "step1", "Step 1: what is your name?")
+	if pdk.Input(ctx, "step1") == nil && pdk.Input(ctx, "step2") == nil {
+		return nil, pdk.NeedInput(map[string]pdk.InputRequest{
+			"step1": pdk.Form("Step 1: what is your name?", json.RawMessage(nameSchema)),
+		}, "step 1")
+	}
+	if pdk.Input(ctx, "step2") == nil {
+		name, _, err := pdk.Elicit[nameForm](ctx, "step1", "")
+		if err != nil {
+			return nil, err
+		}
+		return nil, pdk.NeedInput(map[string]pdk.InputRequest{
+			"step2": pdk.Form("Step 2: which colour do you like?", json.RawMessage(colorSchema)),
+		}, "step 2 for "+name.Name)
+	}
+	color, _, err := pdk.Elicit[colorForm](ctx, "step2", "")
 	if err != nil {
 		return nil, err
 	}
-	color, _, err := pdk.Elicit[colorForm](ctx, "step2", "Step 2: which colour do you like?")
-	if err != nil {
-		return nil, err
-	}
-	return pdk.Textf("%s likes %s", name.Name, color.Color), nil
+	name := strings.TrimPrefix(pdk.State(ctx), "step 2 for ")
+	return pdk.Textf("%s likes %s", name, color.Color), nil
 }
 
 func askWhatIsOffered(ctx context.Context) (*pdk.ToolResult, error) {
