@@ -133,7 +133,7 @@ type entry struct {
 }
 
 // New opens a host's servers. The error is about the configuration or the cache
-// directory only; a server that cannot be opened is reported by [Host.Status]
+// directory; a server that cannot be opened is reported by [Host.Status]
 // and does not keep the others from serving. The caller must Close the host.
 func New(ctx context.Context, c Config) (*Host, error) {
 	if err := checkServers(c.Servers, c.Prefix); err != nil {
@@ -151,17 +151,13 @@ func New(ctx context.Context, c Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	backend, err := wasm.New(wasm.Config{CacheDir: subdir(c.CacheDir, "code")})
-	if err != nil {
-		return nil, err
-	}
 	if c.PageSize <= 0 {
 		c.PageSize = 500
 	}
 	if c.Version == "" {
 		c.Version = "0"
 	}
-	h := &Host{cfg: c, log: log, backend: backend, cache: cache}
+	h := &Host{cfg: c, log: log, backend: wasm.New(wasm.Config{CacheDir: subdir(c.CacheDir, "code")}), cache: cache}
 	h.gateway = gateway.New(gateway.Config{Prefix: c.Prefix, Versions: front.Versions(), PageSize: c.PageSize, Sealer: sealer, Log: log,
 		Info: wire.Object{}.SetString("name", "mcpwasm").SetString("version", c.Version).JSON()})
 	h.front = front.New(front.Config{Gateway: h.gateway, Log: log, MaxMessageBytes: c.MaxMessageBytes,

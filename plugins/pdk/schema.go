@@ -29,6 +29,9 @@ type schema struct {
 	Header      string            `json:"x-mcp-header,omitempty"`
 
 	allowed []any // Enum, decoded on first use
+	// target is the schema of the type that arguments are decoded into, where
+	// an author's own schema stands for it.
+	target *schema
 }
 
 // JSON returns the schema as JSON, always in the same bytes.

@@ -129,7 +129,7 @@ func TestCheck(t *testing.T) {
 		{"number beyond float", `{"type":"number"}`, `1e999`, `v: 1e999 is out of range`},
 		{"missing", object, `{}`, `v: missing required member "n"`},
 		{"unknown", object, `{"n":1,"m":1}`, `v: unknown member "m"; known: n, s, l, any`},
-		{"other case", object, `{"n":1,"N":1}`, `v: unknown member "N"; known: n, s, l, any`},
+		{"other case", object, `{"n":1,"N":1}`, `v: unknown member "N"; write it "n"`},
 		{"too small", object, `{"n":0}`, `v.n: want at least 1, have 0`},
 		{"too large", object, `{"n":10}`, `v.n: want at most 9, have 10`},
 		{"null allowed", object, `{"n":1,"s":null}`, ``},
@@ -142,6 +142,7 @@ func TestCheck(t *testing.T) {
 		{"in a dictionary", `{"additionalProperties":{"type":"boolean"}}`, `{"a":1}`, `v.a: want a boolean, have a number`},
 		{"additional allowed", `{"additionalProperties":true}`, `{"a":1}`, ``},
 		{"nothing known", `{"additionalProperties":false}`, `{"a":1}`, `v: unknown member "a"; known: none`},
+		{"other case in an open object", `{"properties":{"path":{}}}`, `{"PATH":1}`, `v: unknown member "PATH"; write it "path"`},
 		{"unknown keywords", `{"allOf":[{"type":"string"}],"$ref":"#/x"}`, `1`, ``},
 	}
 	for _, tt := range tests {

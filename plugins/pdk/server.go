@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 )
 
 // ProtocolVersion is the MCP revision whose message shapes guests see; the host
@@ -104,6 +105,30 @@ type params struct {
 	Meta           meta                       `json:"_meta"`
 }
 
+// read takes the members by their exact names: encoding/json alone would take
+// "NAME" for "name", which whoever inspected the message before did not.
+func (p *params) read(raw json.RawMessage) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return err
+	}
+	fields := map[string]any{
+		"name": &p.Name, "uri": &p.URI, "arguments": &p.Arguments, "cursor": &p.Cursor, "ref": &p.Ref, "argument": &p.Argument,
+		"context": &p.Context, "inputResponses": &p.InputResponses, "requestState": &p.RequestState, "_meta": &p.Meta,
+	}
+	for name, value := range members {
+		if field, ok := fields[name]; ok {
+			if err := json.Unmarshal(value, field); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
 // method is one of MCP's methods: how it is answered, and whether the server
 // has what it is about.
 type method struct {
@@ -160,10 +185,8 @@ func (s *Server) dispatch(ctx context.Context, name string, raw json.RawMessage)
 		return nil, Errorf(CodeMethodNotFound, "Method not found: %s", name)
 	}
 	var p params
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &p); err != nil {
-			return nil, Errorf(CodeInvalidParams, "Invalid params: %v", err)
-		}
+	if err := p.read(raw); err != nil {
+		return nil, Errorf(CodeInvalidParams, "Invalid params: %v", err)
 	}
 	c := &call{method: name, params: raw, meta: p.Meta}
 	if err := c.readRound(p.InputResponses, p.RequestState); err != nil {

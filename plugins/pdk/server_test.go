@@ -68,6 +68,9 @@ func addSampleTools(s *pdk.Server) {
 	}
 	pdk.AddTool(s, pdk.Tool{Name: "panic"}, func(context.Context, struct{}) (*pdk.ToolResult, error) { panic("secret reason") })
 	pdk.AddTool(s, pdk.Tool{Name: "nothing"}, func(context.Context, struct{}) (*pdk.ToolResult, error) { return nil, nil })
+	pdk.AddTool(s, pdk.Tool{Name: "own", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(_ context.Context, in addIn) (*pdk.ToolResult, error) {
+		return pdk.Textf("%d", in.A), nil
+	})
 	pdk.AddRawTool(s, json.RawMessage(`{"name":"raw", "inputSchema":{"type":"object","x-unknown":12345678901234567890}, "future":[1]}`),
 		func(_ context.Context, a json.RawMessage) (*pdk.ToolResult, error) {
 			return pdk.TextResult(string(a)), nil
@@ -92,6 +95,9 @@ func TestAnswers(t *testing.T) {
 		{"error with bad data", "tools/call", `"name":"stuck"`, `{"error":{"code":-32056,"message":"odd (its data cannot be encoded: json: unsupported type: func())"}}`},
 		{"panic", "tools/call", `"name":"panic"`, `{"error":{"code":-32603,"message":"tools/call of panic panicked; its standard error says why"}}`},
 		{"nothing", "tools/call", `"name":"nothing"`, `{"result":{"resultType":"complete","content":[]}}`},
+		{"name in capitals", "tools/call", `"NAME":"add"`, `{"error":{"code":-32602,"message":"Unknown tool: "}}`},
+		{"own schema", "tools/call", `"name":"own","arguments":{"a":1,"x":[2]}`, `{"result":{"resultType":"complete","content":[{"type":"text","text":"1"}]}}`},
+		{"own schema, capitals", "tools/call", `"name":"own","arguments":{"A":1}`, `{"result":{"resultType":"complete","content":[{"type":"text","text":"arguments: unknown member \"A\"; write it \"a\""}],"isError":true}}`},
 		{"raw", "tools/call", `"name":"raw","arguments":{"n":12345678901234567890}`, `{"result":{"resultType":"complete","content":[{"type":"text","text":"{\"n\":12345678901234567890}"}]}}`},
 		{"unencodable", "tools/call", `"name":"unencodable"`, `{"error":{"code":-32603,"message":"encode the result of tools/call: json: unsupported type: func()"}}`},
 		{"unknown tool", "tools/call", `"name":"no"`, `{"error":{"code":-32602,"message":"Unknown tool: no"}}`},

@@ -153,6 +153,9 @@ func inputSchema[In any](t *Tool) *schema {
 		if err != nil {
 			panic(fmt.Sprintf("pdk: tool %q: input schema: %v", t.Name, err))
 		}
+		// A type without a schema is why an author may have written one; its
+		// names are not checked then.
+		s.target, _ = schemaFor(reflect.TypeFor[In](), false)
 		return s
 	}
 	s, err := schemaFor(reflect.TypeFor[In](), true)

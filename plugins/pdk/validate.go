@@ -23,6 +23,11 @@ func decodeChecked(place string, s *schema, raw json.RawMessage, v any) error {
 	if err := s.check(place, tree); err != nil {
 		return err
 	}
+	if s.target != nil {
+		if err := s.target.checkNames(place, tree); err != nil {
+			return err
+		}
+	}
 	if err := json.Unmarshal(raw, v); err != nil {
 		return fmt.Errorf("%s: %s", place, strings.TrimPrefix(err.Error(), "json: "))
 	}
@@ -67,8 +72,54 @@ func (s *schema) checkObject(place string, v map[string]any) error {
 			if err := p.check(place+"."+name, v[name]); err != nil {
 				return err
 			}
+		} else if known := s.folded(name); known != "" {
+			return fmt.Errorf("%s: unknown member %q; write it %q", place, name, known)
 		} else if s.Additional != nil && s.Additional.deny {
 			return fmt.Errorf("%s: unknown member %q; known: %s", place, name, s.known())
+		}
+	}
+	return nil
+}
+
+// folded returns the property that name equals but for its case, or "".
+// encoding/json would take one for the other, and who inspected the arguments
+// before would not have seen it.
+func (s *schema) folded(name string) string {
+	if s.Properties == nil {
+		return ""
+	}
+	for _, known := range s.Properties.names {
+		if known != name && strings.EqualFold(known, name) {
+			return known
+		}
+	}
+	return ""
+}
+
+// checkNames refuses what folded finds, at all levels, and nothing else.
+func (s *schema) checkNames(place string, v any) error {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			p := s.property(name)
+			if p == nil {
+				if known := s.folded(name); known != "" {
+					return fmt.Errorf("%s: unknown member %q; write it %q", place, name, known)
+				}
+				continue
+			}
+			if err := p.checkNames(place+"."+name, member); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i, e := range v {
+			if s.Items == nil {
+				break
+			}
+			if err := s.Items.checkNames(fmt.Sprintf("%s[%d]", place, i), e); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

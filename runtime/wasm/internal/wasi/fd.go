@@ -1,5 +1,7 @@
 package wasi
 
+import "slices"
+
 // withFile is the common beginning of the functions on descriptors.
 func withFile(c *call, do func(File) Errno) Errno {
 	d, errno := c.fd(c.u32(0))
@@ -157,6 +159,12 @@ func (c *call) transfer(d *descriptor, out int, write bool, move func([]byte) (i
 	vs, errno := c.vectors(c.u32(1), c.u32(2))
 	if errno != Success {
 		return errno
+	}
+	if !slices.ContainsFunc(vs, func(v []byte) bool { return len(v) > 0 }) {
+		// Nothing to move, but whether it could be moved is still asked.
+		if _, errno := d.file.Ready(write); errno != Success {
+			return errno
+		}
 	}
 	blocking := d.flags&flagNonblock == 0
 	total := 0
