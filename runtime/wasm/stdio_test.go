@@ -18,7 +18,7 @@ func TestStdioFailures(t *testing.T) {
 		{"exit", runtime.KindExit, "", "code 7: goodbye"},
 		{"panic", runtime.KindExit, "", "code 2: panic: on purpose"},
 		{"garbage", runtime.KindProtocol, "", ""},
-		{"huge", runtime.KindLimit, "answerBytes=1000000", ""},
+		{"huge", runtime.KindLimit, "answer=1000000", ""},
 		{"noise", runtime.KindProtocol, "", ""},
 	}
 	for _, lifetime := range []runtime.Lifetime{runtime.LifetimeSession, runtime.LifetimeProcess} {
@@ -106,7 +106,7 @@ func TestStdioThatNeverStarts(t *testing.T) {
 func TestStdioMemory(t *testing.T) {
 	_, err := runtime.Open(t.Context(), backend, runtime.Artifact{Name: "guest", Wasm: guest(t, "stdio")},
 		runtime.Options{Limits: runtime.Limits{MemoryBytes: 64 << 10}})
-	if !errors.Is(err, &runtime.GuestError{Kind: runtime.KindLoad}) || !strings.Contains(err.Error(), "memoryBytes=65536") {
+	if !errors.Is(err, &runtime.GuestError{Kind: runtime.KindLoad}) || !strings.Contains(err.Error(), "memory=65536") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -120,8 +120,8 @@ func TestReactorFailures(t *testing.T) {
 		{"exit", runtime.KindExit, "", "code 7: goodbye"},
 		{"panic", runtime.KindTrap, "", "panic: on purpose"},
 		{"null", runtime.KindTrap, "", "out of bounds memory access"},
-		{"huge", runtime.KindLimit, "answerBytes=100000", "bytes"},
-		{"flood", runtime.KindLimit, "notifyBytes=10000", "too many notifications"},
+		{"huge", runtime.KindLimit, "answer=100000", "bytes"},
+		{"flood", runtime.KindLimit, "notifications=10000", "too many notifications"},
 	}
 	for _, lifetime := range []runtime.Lifetime{runtime.LifetimeCall, runtime.LifetimeProcess} {
 		s := open(t, guest(t, "reactor"), runtime.Options{Lifetime: lifetime, Limits: runtime.Limits{
@@ -250,7 +250,7 @@ func TestStderrIsBounded(t *testing.T) {
 	for range 2 {
 		got = nil
 		ask[map[string]any](t, s, tool("stderr"))
-		if len(got) != 11 || !strings.Contains(got[10], "99000 more bytes were dropped (limit stderrBytes=1000)") {
+		if len(got) != 11 || !strings.Contains(got[10], "99000 more bytes were dropped (limit stderr=1000)") {
 			t.Errorf("%d lines, the last %q", len(got), got[len(got)-1])
 		}
 	}
