@@ -65,7 +65,6 @@ func (n *notebook) add(ctx context.Context, s *mcp.Server, req *mcp.CallToolRequ
 	_, replaced := n.notes[in.Title]
 	n.notes[in.Title] = in.Text
 	n.mu.Unlock()
-	//nolint:staticcheck // deprecated, and still what servers do: that is what the sample is for
 	if err := req.Session.Log(ctx, &mcp.LoggingMessageParams{Level: "info", Logger: "notebook", Data: fmt.Sprintf("wrote %q", in.Title)}); err != nil {
 		return nil, nil, err
 	}
