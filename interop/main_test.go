@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a test waits for what must come at once: a safety net.
-const patience = 8 * time.Second
+const patience = time.Minute
 
 // launchFile names the file that a launcher writes to: the test binary started
 // in front of a server, so that it is known how the server ended, whoever
