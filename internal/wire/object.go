@@ -1,10 +1,10 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -24,14 +24,15 @@ type Object struct {
 
 // ParseObject splits b, which must have passed [Check].
 func ParseObject(b []byte) (Object, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true))
+	d := newDecoder(b, lenient)
+	defer d.free()
 	if kind := d.PeekKind(); kind != '{' {
 		return Object{}, fmt.Errorf("want an object, have %s", kindName(kind))
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return Object{}, checkError(err)
 	}
-	var o Object
+	o := Object{make([]Member, 0, 4)} // most objects have no more
 	for d.PeekKind() != '}' {
 		name, err := d.ReadToken()
 		if err != nil {
@@ -186,7 +187,7 @@ func (o Object) MapElements(name string, f func(Object) Object) Object {
 func (o Object) CheckNames(known ...string) error {
 	for _, m := range o.members {
 		for _, k := range known {
-			if m.Name != k && Fold(m.Name) == Fold(k) {
+			if m.Name != k && strings.EqualFold(m.Name, k) {
 				return fmt.Errorf("member %q: write it %q", m.Name, k)
 			}
 		}
@@ -222,7 +223,8 @@ func (o Object) MarshalJSON() ([]byte, error) { return o.JSON(), nil }
 
 // ParseArray splits b, which must have passed [Check], into its elements.
 func ParseArray(b []byte) ([]json.RawMessage, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true))
+	d := newDecoder(b, lenient)
+	defer d.free()
 	if kind := d.PeekKind(); kind != '[' {
 		return nil, fmt.Errorf("want an array, have %s", kindName(kind))
 	}
