@@ -34,11 +34,11 @@ func ParseObject(b []byte) (Object, error) {
 	}
 	o := Object{make([]Member, 0, 4)} // most objects have no more
 	for d.PeekKind() != '}' {
-		name, err := d.ReadToken()
+		name, err := d.readName()
 		if err != nil {
 			return Object{}, checkError(err)
 		}
-		m := Member{Name: name.String()} // before the next read takes its bytes
+		m := Member{Name: toName(name)}
 		v, err := d.ReadValue()
 		if err != nil {
 			return Object{}, checkError(err)
@@ -100,10 +100,27 @@ func (o Object) GetString(name string) (s string, ok bool, err error) {
 	if len(v) == 0 || v[0] != '"' {
 		return "", true, fmt.Errorf("%s: want a string, have %s", name, KindOf(v))
 	}
+	if s, ok := plainString(v); ok {
+		return s, true, nil
+	}
 	if err := json.Unmarshal(v, &s); err != nil {
 		return "", true, fmt.Errorf("%s: %w", name, err)
 	}
 	return s, true, nil
+}
+
+// plainString reads a string of printable ASCII without escapes, as most are.
+func plainString(v json.RawMessage) (string, bool) {
+	if len(v) < 2 || v[len(v)-1] != '"' {
+		return "", false
+	}
+	inner := v[1 : len(v)-1]
+	for _, c := range inner {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return "", false
+		}
+	}
+	return string(inner), true
 }
 
 // GetObject returns a member that must be an object. A missing one is the empty

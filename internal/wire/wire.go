@@ -70,15 +70,9 @@ func Check(b []byte) error {
 
 // checkName reads a member's name.
 func (d *decoder) checkName() error {
-	quoted, err := d.ReadValue()
+	name, err := d.readName()
 	if err != nil {
 		return checkError(err)
-	}
-	name := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(name, '\\') >= 0 {
-		if name, err = jsontext.AppendUnquote(nil, quoted); err != nil {
-			return checkError(err)
-		}
 	}
 	if other, ok := d.names.add(name); !ok {
 		return fmt.Errorf("%w: %q and %q at %q", ErrDuplicate, other, name, d.StackPointer())
