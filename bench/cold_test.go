@@ -8,44 +8,46 @@ import (
 	"io"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
 
 // BenchmarkColdStart measures from before the start of a process to its first
-// answer on standard output, which is to the first message that it is sent. Of
-// each server, a process is started for tools/list and another for tools/call.
-// server=native is mcp-go's stdio server as a program of its own.
+// answers on standard output: to tools/list, and then to tools/call, as a client
+// asks. server=native is mcp-go's stdio server as a program of its own.
 func BenchmarkColdStart(b *testing.B) {
 	echo := callTool(b, "echo", map[string]any{"text": "hello, world"}, `"hello, world"`)
-	list := listTools(b, `"echo"`)
-	b.Run("server=native", func(b *testing.B) {
-		native := func(testing.TB) []string { return []string{built(b, "bench", "stdio-bench")} }
-		coldStart(b, list, native)
-		coldStart(b, echo, native)
-	})
+	bench := []request{listTools(b, `"echo"`), echo}
+	hello := []request{listTools(b, `"greet"`), callTool(b, "greet", map[string]any{"name": "you"}, `"Hello, you!"`)}
+	coldStart(b, "server=native", bench, func(tb testing.TB) []string { return []string{built(tb, "bench", "stdio-bench")} })
 	for _, g := range []struct {
 		name, file string
-		list, call request
+		asked      []request
 	}{
-		{"hello", "hello.wasm", listTools(b, `"greet"`), callTool(b, "greet", map[string]any{"name": "you"}, `"Hello, you!"`)},
-		{"reactor-mcpgo", "mcpgo-reactor.wasm", list, echo},
-		{"reactor-gosdk", "gosdk-reactor.wasm", list, echo},
-		{"stdio-mcpgo", "stdio-bench.wasm", list, echo},
+		{"hello", "hello.wasm", hello},
+		{"reactor-mcpgo", "mcpgo-reactor.wasm", bench},
+		{"reactor-gosdk", "gosdk-reactor.wasm", bench},
+		{"stdio-mcpgo", "stdio-bench.wasm", bench},
 	} {
-		b.Run("server="+g.name, func(b *testing.B) {
-			b.Run("cache=empty", func(b *testing.B) {
-				empty := func(tb testing.TB) []string { return hosted(tb, tb.TempDir(), g.file) }
-				coldStart(b, g.list, empty)
-				coldStart(b, g.call, empty)
-			})
-			b.Run("cache=warm", func(b *testing.B) {
-				warm := func(tb testing.TB) []string { return hosted(tb, sharedCache(tb), g.file) }
-				coldStart(b, g.list, warm)
-				coldStart(b, g.call, warm)
-			})
-		})
+		coldStart(b, "server="+g.name+"/cache=empty", g.asked, func(tb testing.TB) []string { return hosted(tb, tb.TempDir(), g.file) })
+		coldStart(b, "server="+g.name+"/cache=warm", g.asked, func(tb testing.TB) []string { return hosted(tb, warmCache(tb, g.file, g.asked), g.file) })
 	}
+}
+
+var warmed = map[string]bool{}
+
+// warmCache returns the shared cache after a start that fills it for a module.
+func warmCache(tb testing.TB, file string, asked []request) string {
+	tb.Helper()
+	dir := sharedCache(tb)
+	if !warmed[file] {
+		if _, err := firstAnswers(hosted(tb, dir, file), asked); err != nil {
+			tb.Fatal(err)
+		}
+		warmed[file] = true
+	}
+	return dir
 }
 
 // hosted is the command line of mcpwasm for a module.
@@ -54,59 +56,70 @@ func hosted(tb testing.TB, cache, file string) []string {
 	return []string{built(tb, "mcpwasm"), "run", "--cache-dir", cache, built(tb, "plugins", file)}
 }
 
-// coldStart measures a command that is started anew each time. A start that
-// does not count comes first; it fills the cache, where the command keeps it.
-func coldStart(b *testing.B, r request, command func(testing.TB) []string) {
-	b.Run("first="+r.method, func(b *testing.B) {
-		if _, err := firstAnswer(command(b), r); err != nil {
-			b.Fatal(err)
-		}
-		took := make([]time.Duration, b.N)
+// coldStart measures a command that is started anew each time.
+func coldStart(b *testing.B, name string, asked []request, command func(testing.TB) []string) {
+	b.Run(name, func(b *testing.B) {
+		took := make([][]time.Duration, len(asked))
 		b.ResetTimer()
-		for i := range took {
+		for range b.N {
 			b.StopTimer()
 			args := command(b)
 			b.StartTimer()
-			var err error
-			if took[i], err = firstAnswer(args, r); err != nil {
+			all, err := firstAnswers(args, asked)
+			if err != nil {
 				b.Fatal(err)
+			}
+			for i, d := range all {
+				took[i] = append(took[i], d)
 			}
 		}
 		b.StopTimer()
-		slices.Sort(took)
-		b.ReportMetric(float64(percentile(took, 50).Microseconds())/1e3, "p50-ms")
-		b.ReportMetric(float64(took[len(took)-1].Microseconds())/1e3, "max-ms")
+		for i, r := range asked {
+			slices.Sort(took[i])
+			_, verb, _ := strings.Cut(r.method, "/")
+			b.ReportMetric(float64(percentile(took[i], 50).Microseconds())/1e3, verb+"-p50-ms")
+			b.ReportMetric(float64(percentile(took[i], 100).Microseconds())/1e3, verb+"-max-ms")
+		}
 	})
 }
 
-// firstAnswer starts a process, sends it one message, and returns how long the
-// answer took from before the start. It waits until the process has ended.
-func firstAnswer(args []string, r request) (time.Duration, error) {
+// firstAnswers starts a process, asks it one thing after the other, and returns
+// how long each answer took from before the start. It waits until the process
+// has ended.
+func firstAnswers(args []string, asked []request) (took []time.Duration, err error) {
 	cmd := exec.Command(args[0], args[1:]...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	message := append(r.line(), '\n')
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
-		return 0, err
+		return nil, err
 	}
-	_, err = in.Write(message)
-	answer, readErr := bufio.NewReader(out).ReadBytes('\n')
-	took := time.Since(start)
-	err = errors.Join(err, readErr, in.Close())
-	if _, more := io.Copy(io.Discard, out); more != nil {
-		err = errors.Join(err, more)
+	answers := bufio.NewReader(out)
+	for _, r := range asked {
+		var answer []byte
+		if _, err = in.Write(append(r.line(), '\n')); err == nil {
+			answer, err = answers.ReadBytes('\n')
+		}
+		took = append(took, time.Since(start))
+		if err == nil {
+			err = r.check(answer)
+		}
+		if err != nil {
+			break
+		}
 	}
-	if err = errors.Join(err, cmd.Wait()); err != nil {
-		return 0, fmt.Errorf("%s: %w\n%s", args[len(args)-1], err, &stderr)
+	err = errors.Join(err, in.Close()) // which ends it
+	_, rest := io.Copy(io.Discard, answers)
+	if err = errors.Join(err, rest, cmd.Wait()); err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", args[len(args)-1], err, &stderr)
 	}
-	return took, r.check(answer)
+	return took, nil
 }

@@ -6,9 +6,11 @@ require (
 	github.com/mark3labs/mcp-go v1.2.1
 	github.com/mcpwasm/mcpwasm v0.0.0
 	github.com/mcpwasm/mcpwasm/plugins/examples/stdio v0.0.0
+	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da
 )
 
 require (
+	github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794 // indirect
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/google/jsonschema-go v0.4.3 // indirect
 	github.com/google/uuid v1.6.0 // indirect
