@@ -223,3 +223,13 @@ func (s *stdio) Close(ctx context.Context) error {
 		return nil
 	}
 }
+
+var _ runtime.Subscriber = (*stdio)(nil)
+
+// Subscribe implements [runtime.Subscriber].
+func (s *stdio) Subscribe(ctx context.Context, uri string) error { return s.peer.Subscribe(ctx, uri) }
+
+// Unsubscribe implements [runtime.Subscriber].
+func (s *stdio) Unsubscribe(ctx context.Context, uri string) error {
+	return s.peer.Unsubscribe(ctx, uri)
+}
