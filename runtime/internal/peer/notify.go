@@ -82,7 +82,7 @@ func (p *Peer) enqueue(k *call, m wire.Message, size int) {
 	}
 	k.notified += noticeCost + size
 	if k.notified > p.limits.NotifyBytes {
-		err := p.limitError("notifyBytes", p.limits.NotifyBytes, "its notifications are more than that")
+		err := p.limitError("notifications", p.limits.NotifyBytes, "its notifications are more than that")
 		p.settle(k, plugins.Answer{}, k.errorFor(err))
 		p.gone.add(k.id)
 		go p.sendCancelled(k.id, "Too many notifications.")
