@@ -1,0 +1,236 @@
+package host_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mcpwasm/mcpwasm/host"
+	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/runtime"
+)
+
+// tight are limits that a bad guest runs into soon. The deadlines are far beyond
+// what a call takes that does nothing.
+var tight = runtime.Limits{
+	Deadline:      5 * time.Second,
+	StartDeadline: 20 * time.Second,
+	MemoryBytes:   64 << 20,
+	AnswerBytes:   64 << 10,
+	NotifyBytes:   64 << 10,
+	StderrBytes:   4 << 10,
+}
+
+// TestBadGuests has guests fail in every way that there is. The caller gets one
+// clear line, and the next call works.
+func TestBadGuests(t *testing.T) {
+	tests := []struct {
+		guest, tool string
+		want        []string // parts of the error; none: the call works
+	}{
+		{"reactor", "garbage", []string{`server "bad", "garbage"`, "not JSON"}},
+		{"reactor", "twice", []string{`server "bad", "twice"`, "answered twice"}},
+		{"reactor", "silent", []string{`server "bad", "silent"`, "without an answer"}},
+		{"reactor", "noise", nil},
+		{"reactor", "loop", []string{`server "bad", "loop"`, "limit deadline=5s"}},
+		{"reactor", "exit", []string{`server "bad", "exit"`, "exited with code 7", "goodbye"}},
+		{"reactor", "trap", []string{`server "bad", "trap"`, "trapped", "on purpose"}},
+		{"reactor", "hog", []string{`server "bad", "hog"`, "limit memory=64MiB"}},
+		{"reactor", "huge", []string{`server "bad", "huge"`, "limit answer=64KiB"}},
+		{"reactor", "flood", []string{`server "bad", "flood"`, "limit notifications=64KiB"}},
+		{"reactor", "stderr", nil},
+		{"stdio", "garbage", []string{`server "bad", "garbage"`}},
+		{"stdio", "twice", nil},
+		{"stdio", "otherid", []string{`server "bad", "otherid"`, "987654321"}},
+		{"stdio", "noise", nil},
+		{"stdio", "babble", []string{`server "bad", "babble"`}},
+		{"stdio", "silent", []string{`server "bad", "silent"`, "limit deadline=5s"}},
+		{"stdio", "loop", []string{`server "bad", "loop"`, "limit deadline=5s"}},
+		{"stdio", "exit", []string{`server "bad", "exit"`, "exited with code 7", "goodbye"}},
+		{"stdio", "trap", []string{`server "bad", "trap"`, "on purpose"}},
+		{"stdio", "hog", []string{`server "bad", "hog"`, "limit memory=64MiB"}},
+		{"stdio", "huge", []string{`server "bad", "huge"`, "limit answer=64KiB"}},
+		{"stdio", "flood", []string{`server "bad", "flood"`, "limit notifications=64KiB"}},
+		{"stdio", "stderr", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.guest+"/"+tt.tool, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, host.Config{Servers: []host.Server{{Name: "bad", Source: guest(t, tt.guest), Limits: tight}}})
+			for range 2 {
+				checkCall(t, h, tt.tool, tt.want)
+				checkCall(t, h, "ok", nil)
+			}
+		})
+	}
+}
+
+// checkCall calls a tool that is to work, or to fail with one line that has all
+// parts of want.
+func checkCall(t *testing.T, h *host.Host, tool string, want []string) {
+	t.Helper()
+	result, err := h.CallTool(t.Context(), tool, nil)
+	if want == nil {
+		if err != nil || !strings.Contains(string(result), `"text":"ok"`) {
+			t.Fatalf("%s: %s, %v", tool, result, err)
+		}
+		return
+	}
+	checkError(t, err, want)
+}
+
+func checkError(t *testing.T, err error, want []string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	t.Log(err)
+	if len(err.Error()) > 1000 || strings.Contains(err.Error(), "\n") {
+		t.Errorf("not one line of reasonable length: %q", err)
+	}
+	for _, w := range want {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("error %q lacks %q", err, w)
+		}
+	}
+}
+
+// TestBadStarts has guests fail before they have answered anything. The server
+// says why, every time that it is asked.
+func TestBadStarts(t *testing.T) {
+	short := tight
+	short.StartDeadline, short.Deadline = 5*time.Second, 5*time.Second
+	tests := []struct {
+		guest, mode string
+		want        []string // none: it works
+	}{
+		{"reactor", "start-hang", []string{`server "bad"`, "limit startDeadline=5s"}},
+		{"reactor", "start-exit", []string{`server "bad"`, "exited with code 3", "no licence"}},
+		{"reactor", "start-trap", []string{`server "bad"`, "trapped", "not today"}},
+		{"reactor", "discover-nonsense", []string{`server "bad"`, "capabilities: want an object"}},
+		{"reactor", "discover-garbage", []string{`server "bad"`, "not JSON"}},
+		{"reactor", "discover-error", []string{"not in the mood"}},
+		{"reactor", "discover-loop", []string{`server "bad"`, "limit deadline=5s"}},
+		{"stdio", "start-hang", []string{`server "bad"`, "limit startDeadline=5s"}},
+		{"stdio", "start-exit", []string{`server "bad"`, "exited with code 3", "no licence"}},
+		{"stdio", "start-banner", nil},
+		{"stdio", "start-stderr", nil},
+		{"stdio", "nonsense", []string{`server "bad"`, "is it an MCP server?"}},
+		{"stdio", "future", []string{`server "bad"`, "2031-01-01", "2026-07-28"}},
+		{"servestdio", "", []string{`server "bad"`, "signal.Notify", "use Listen instead of ServeStdio"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.guest+"/"+tt.mode, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, host.Config{Servers: []host.Server{
+				{Name: "bad", Source: guest(t, tt.guest), Args: []string{tt.mode}, Limits: short}}})
+			if tt.want == nil {
+				checkCall(t, h, "ok", nil)
+				return
+			}
+			for range 2 {
+				_, err := h.CallTool(t.Context(), "ok", nil)
+				checkError(t, err, tt.want)
+			}
+			_, err := h.Definitions(t.Context(), "bad")
+			checkError(t, err, tt.want)
+		})
+	}
+}
+
+// TestOneBadServer has a broken server beside one that works: in the file, at
+// its start, and in its calls.
+func TestOneBadServer(t *testing.T) {
+	h := open(t, host.Config{Prefix: true, Servers: []host.Server{
+		{Name: "good", Source: guest(t, "reactor")},
+		{Name: "missing", Source: "no/such/file.wasm"},
+		{Name: "text", Wasm: []byte("This is no module.")},
+		{Name: "dies", Source: guest(t, "stdio"), Args: []string{"start-exit"}},
+	}})
+	for i, want := range []string{"", "there is no such file", "not WebAssembly", ""} {
+		err := h.Status()[i].Err
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: status %v, want %q", h.Status()[i].Name, err, want)
+		}
+	}
+	checkCall(t, h, "good__ok", nil)
+	for tool, want := range map[string][]string{
+		"missing__ok": {`server "missing"`, "there is no such file"},
+		"text__ok":    {`server "text"`, "not WebAssembly"},
+		"dies__ok":    {`server "dies"`, "exited with code 3", "no licence"},
+		"nobody__ok":  {"nobody__ok"},
+	} {
+		_, err := h.CallTool(t.Context(), tool, nil)
+		checkError(t, err, want)
+		if e, ok := errors.AsType[*plugins.Error](err); !ok {
+			t.Errorf("%s: %T is no error of the protocol", tool, err)
+		} else if tool != "nobody__ok" && e.Code != plugins.CodeInternalError {
+			t.Errorf("%s: code %d", tool, e.Code)
+		}
+	}
+	answer, err := h.Call(t.Context(), plugins.MethodListTools, nil, nil)
+	if err != nil || !strings.Contains(string(answer.Result), `"good__ok"`) || strings.Contains(string(answer.Result), `"dies__`) {
+		t.Errorf("tools/list: %s, %v", answer.Result, err)
+	}
+	checkCall(t, h, "good__ok", nil)
+}
+
+// TestCancelReachesTheGuest cancels calls and looks for what the guests say of
+// it on their standard error.
+func TestCancelReachesTheGuest(t *testing.T) {
+	for _, name := range []string{"reactor", "legacy"} {
+		t.Run(name, func(t *testing.T) {
+			logs := &logLines{lines: make(chan string, 100)}
+			h := open(t, host.Config{
+				Servers: []host.Server{{Name: "g", Source: guest(t, name), Limits: runtime.Limits{CancelGrace: patience}}},
+				Logger:  slog.New(slog.NewTextHandler(logs, nil)),
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			params := json.RawMessage(`{"name":"wait","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",` +
+				`"io.modelcontextprotocol/clientCapabilities":{},"progressToken":"t"}}`)
+			_, err := h.Call(ctx, plugins.MethodCallTool, params, func(n plugins.Notification) {
+				if n.Method == plugins.NotifyProgress {
+					cancel()
+				}
+			})
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("error %v", err)
+			}
+			logs.wait(t, "the call was cancelled")
+		})
+	}
+}
+
+// logLines takes what a logger writes.
+type logLines struct {
+	mu    sync.Mutex
+	lines chan string
+}
+
+func (l *logLines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines <- string(b)
+	return len(b), nil
+}
+
+func (l *logLines) wait(t *testing.T, text string) {
+	t.Helper()
+	timeout := time.After(patience)
+	for {
+		select {
+		case line := <-l.lines:
+			if strings.Contains(line, text) {
+				return
+			}
+		case <-timeout:
+			t.Fatalf("nobody logged %q", text)
+		}
+	}
+}
