@@ -73,7 +73,9 @@ func listTools(url string) string {
 		return err.Error()
 	}
 	defer func() { _ = res.Body.Close() }()
-	var answer struct{ Result struct{ Tools []struct{ Name string } } }
+	var answer struct {
+		Result struct{ Tools []struct{ Name string } }
+	}
 	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
 		return err.Error()
 	}

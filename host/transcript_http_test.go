@@ -23,7 +23,11 @@ type httpClient struct {
 	url       string
 	client    *http.Client
 	exchanges map[string]*exchange
+	served    chan string // the letters of requests whose handler has returned
 }
+
+// headerLeft has a request's letter, for the test's own handler.
+const headerLeft = "X-Test-Letter"
 
 // exchange is one request and what comes back: its status, then messages.
 type exchange struct {
@@ -33,10 +37,16 @@ type exchange struct {
 }
 
 func newHTTPClient(t *testing.T, h *host.Host) *httpClient {
+	c := &httpClient{exchanges: map[string]*exchange{}, served: make(chan string, 1000)}
 	mux := http.NewServeMux()
-	mux.Handle("/mcp", h.Handler())
+	mux.HandleFunc("/mcp", func(w http.ResponseWriter, r *http.Request) {
+		h.Handler().ServeHTTP(w, r)
+		if id := r.Header.Get(headerLeft); id != "" {
+			c.served <- id
+		}
+	})
 	s := httptest.NewServer(mux)
-	c := &httpClient{url: s.URL + "/mcp", client: s.Client(), exchanges: map[string]*exchange{}}
+	c.url, c.client = s.URL+"/mcp", s.Client()
 	t.Cleanup(func() {
 		for _, x := range c.exchanges {
 			x.cancel()
@@ -65,6 +75,11 @@ func (c *httpClient) send(channel, text string) error {
 	for _, w := range words[1:] {
 		k, v, _ := strings.Cut(w, "=")
 		req.Header.Set(k, v)
+	}
+	req.Header.Set(headerLeft, channel)
+	if old := c.exchanges[channel]; old != nil && !old.left && len(old.out) > 0 {
+		cancel()
+		return fmt.Errorf("before this, %s was told %s", channel, <-old.out)
 	}
 	x := &exchange{cancel: cancel, out: make(chan string, 1000)}
 	c.exchanges[channel] = x
@@ -145,7 +160,8 @@ func (c *httpClient) receive(channel string) (string, error) {
 	}
 }
 
-// leave drops the connection. What was on its way is lost.
+// leave drops the connection and waits until the host has noticed. What was on
+// its way is lost. A letter that is left is used once.
 func (c *httpClient) leave(channel string) error {
 	x := c.exchanges[channel]
 	if x == nil {
@@ -153,7 +169,17 @@ func (c *httpClient) leave(channel string) error {
 	}
 	x.left = true
 	x.cancel()
-	return nil
+	timeout := time.After(patience)
+	for {
+		select {
+		case served := <-c.served:
+			if served == channel {
+				return nil
+			}
+		case <-timeout:
+			return errors.New("the host does not notice")
+		}
+	}
 }
 
 func (c *httpClient) close() (rest []string, err error) {

@@ -131,6 +131,9 @@ func (p *player) configure(line string) {
 	default:
 		p.fail("unknown line %q", line)
 	}
+	if p.wire != nil {
+		p.fail("%q must stand before the first message", line)
+	}
 }
 
 // start opens the host when the first message is due.
