@@ -120,7 +120,7 @@ func (s *stdio) run() {
 	})
 	death := error(&runtime.GuestError{Kind: runtime.KindExit, Detail: "the guest returned from _start"})
 	if err != nil {
-		death = failure(s.life, err, s.system, s.stderr)
+		death = s.program.starved(s.module, failure(s.life, err, s.system, s.stderr))
 	}
 	s.mu.Lock()
 	s.death = death
@@ -232,4 +232,14 @@ func (s *stdio) Close(ctx context.Context) error {
 		<-s.ended
 		return nil
 	}
+}
+
+var _ runtime.Subscriber = (*stdio)(nil)
+
+// Subscribe implements [runtime.Subscriber].
+func (s *stdio) Subscribe(ctx context.Context, uri string) error { return s.peer.Subscribe(ctx, uri) }
+
+// Unsubscribe implements [runtime.Subscriber].
+func (s *stdio) Unsubscribe(ctx context.Context, uri string) error {
+	return s.peer.Unsubscribe(ctx, uri)
 }
