@@ -34,7 +34,7 @@ func BenchmarkCall(b *testing.B) {
 }
 
 func benchmarkServers(b *testing.B, via transport, r request) {
-	run(b, "server=native", r, func(b *testing.B) (client, func() error) {
+	run(b, "server=native", r, func(*testing.B) (client, func() error) {
 		return via.native(benchserver.New())
 	})
 	for _, g := range guests {

@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -20,14 +21,15 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
+	err := run(ctx, os.Args[1:], os.Stderr)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "report: error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string, log io.Writer) error {
+func run(ctx context.Context, args []string, stderr io.Writer) error {
 	flags := flag.NewFlagSet("report", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 5, "how often to run all benchmarks")
 	benchtime := flags.String("benchtime", "500ms", "how long each benchmark of a round takes")
@@ -41,10 +43,11 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	log := log.New(stderr, "report: ", 0)
 	var all []round
 	for i := range *rounds {
-		fmt.Fprintf(log, "report: round %d of %d\n", i+1, *rounds)
-		out, err := goTest(ctx, *benchtime, log)
+		log.Printf("round %d of %d", i+1, *rounds)
+		out, err := goTest(ctx, *benchtime, stderr)
 		if err != nil {
 			return err
 		}
@@ -67,10 +70,10 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 }
 
 // goTest runs the benchmarks once.
-func goTest(ctx context.Context, benchtime string, log io.Writer) ([]byte, error) {
+func goTest(ctx context.Context, benchtime string, stderr io.Writer) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchmem",
 		"-benchtime", benchtime, "-timeout", "1h", ".")
-	cmd.Stderr = log
+	cmd.Stderr = stderr
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go test: %w\n%s", err, out)
