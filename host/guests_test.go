@@ -16,7 +16,7 @@ import (
 
 // patience is how long a test waits for what must come; it never decides whether
 // a test passes.
-const patience = 10*time.Second
+const patience = 10 * time.Second
 
 // guestSources are the guests of these tests: their folder and the mode in which
 // it is built.
