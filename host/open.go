@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
+	"github.com/mcpwasm/mcpwasm/internal/privdir"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -127,7 +128,7 @@ func openCache(dir string) (gateway.Cache, error) {
 		return nil, nil
 	}
 	dir = subdir(dir, "definitions")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := privdir.Make(dir); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
 	root, err := os.OpenRoot(dir)

@@ -42,6 +42,9 @@ const (
 	NotifyPromptsListChanged   = "notifications/prompts/list_changed"
 	NotifyResourcesListChanged = "notifications/resources/list_changed"
 	NotifyResourceUpdated      = "notifications/resources/updated"
+	// NotifyCloseStream asks the host to have the client reconnect to its event
+	// stream after retryMs milliseconds (SEP-1699); it is this contract's own.
+	NotifyCloseStream = "notifications/mcpwasm/close_stream"
 )
 
 // Values of a result's resultType (MCP 2026-07-28, basic/index, "ResultType").

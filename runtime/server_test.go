@@ -109,12 +109,12 @@ func TestLoadError(t *testing.T) {
 
 func TestErrorsAreCompleted(t *testing.T) {
 	f := &fake{handle: func(context.Context, *fakeInstance, runtime.Call) (plugins.Answer, error) {
-		return plugins.Answer{}, &runtime.GuestError{Kind: runtime.KindLimit, Limit: "answerBytes=1", Detail: "too much"}
+		return plugins.Answer{}, &runtime.GuestError{Kind: runtime.KindLimit, Limit: "answer=1", Detail: "too much"}
 	}}
 	s := open(t, f, runtime.Options{})
 	defer shut(t, s, f)
 	_, err := s.Handle(t.Context(), call(""))
-	if err == nil || err.Error() != `server "srv", "echo": limit answerBytes=1: too much` {
+	if err == nil || err.Error() != `server "srv", "echo": limit answer=1: too much` {
 		t.Errorf("error %v", err)
 	}
 }
@@ -127,7 +127,7 @@ func TestMessageBytes(t *testing.T) {
 	big.Message.Params = json.RawMessage(`{"name":"` + strings.Repeat("x", 100) + `"}`)
 	_, err := s.Handle(t.Context(), big)
 	var g *runtime.GuestError
-	if !errors.As(err, &g) || g.Kind != runtime.KindLimit || g.Limit != "messageBytes=100" {
+	if !errors.As(err, &g) || g.Kind != runtime.KindLimit || g.Limit != "message=100" {
 		t.Errorf("error %v", err)
 	}
 	number(t, s, "")

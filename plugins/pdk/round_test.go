@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	goruntime "runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -193,6 +194,7 @@ func TestCancellation(t *testing.T) {
 				case <-ctx.Done():
 					return ctx.Err()
 				default:
+					goruntime.Gosched()
 				}
 			}
 		}},

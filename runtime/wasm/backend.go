@@ -3,10 +3,9 @@ package wasm
 import (
 	"context"
 	"fmt"
-	"os"
-	goruntime "runtime"
 	"sync"
 
+	"github.com/mcpwasm/mcpwasm/internal/privdir"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
 	"github.com/tetratelabs/wazero"
@@ -15,8 +14,8 @@ import (
 // Config says how guests are compiled. Its zero value works.
 type Config struct {
 	// CacheDir keeps compiled code from one process to the next. It holds
-	// native code that will be executed: it is created for the user alone
-	// (mode 0700), and made so where it is not. Default: compiled code is kept
+	// native code that will be executed: it is made for the user alone (mode
+	// 0700), and another user's is refused. Default: compiled code is kept
 	// in memory only.
 	CacheDir string
 	// Interpreter runs guests without compiling them, which is many times
@@ -53,7 +52,7 @@ func (b *Backend) openCache() (wazero.CompilationCache, error) {
 			b.cache = wazero.NewCompilationCache()
 			return
 		}
-		if b.cacheErr = secureDir(b.config.CacheDir); b.cacheErr == nil {
+		if b.cacheErr = privdir.Make(b.config.CacheDir); b.cacheErr == nil {
 			b.cache, b.cacheErr = wazero.NewCompilationCacheWithDir(b.config.CacheDir)
 		}
 	})
@@ -61,25 +60,6 @@ func (b *Backend) openCache() (wazero.CompilationCache, error) {
 		return nil, fmt.Errorf("open compilation cache %s: %w; give another cache directory", b.config.CacheDir, b.cacheErr)
 	}
 	return b.cache, nil
-}
-
-// secureDir makes a directory that nobody else can put code into.
-func secureDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	st, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	// Windows has no such modes; there a directory has its parent's list.
-	if goruntime.GOOS == "windows" || st.Mode().Perm()&0o077 == 0 {
-		return nil
-	}
-	if err := os.Chmod(dir, 0o700); err != nil {
-		return fmt.Errorf("it is open to others (mode %#o): %w", st.Mode().Perm(), err)
-	}
-	return nil
 }
 
 // Load implements [runtime.Backend]. Its errors are those of

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"sync/atomic"
 
 	"github.com/mcpwasm/mcpwasm/internal/wire"
@@ -81,12 +81,13 @@ func (x *exchange) answerWrite(mem api.Memory, stack []uint64) {
 	case x.message == nil:
 		panic(errors.New("answer_write was called without a message"))
 	case x.answered:
-		x.fail(&runtime.GuestError{Kind: runtime.KindProtocol, Detail: "the guest answered twice"})
+		x.fault = &runtime.GuestError{Kind: runtime.KindProtocol, Detail: "the guest answered twice"}
+		panic(errors.New("answer_write was called twice"))
 	case len(b) > x.limits.AnswerBytes:
 		x.answered = true
 		x.fail(&runtime.GuestError{
 			Kind:   runtime.KindLimit,
-			Limit:  fmt.Sprintf("answerBytes=%d", x.limits.AnswerBytes),
+			Limit:  fmt.Sprintf("answer=%d", x.limits.AnswerBytes),
 			Detail: fmt.Sprintf("the answer has %d bytes", len(b)),
 		})
 	default:
@@ -114,13 +115,13 @@ func (x *exchange) isCancelled(_ api.Memory, stack []uint64) {
 func (x *exchange) notification(mem api.Memory, stack []uint64) {
 	b := read(mem, stack, "notify")
 	stack[0] = 1
-	if x.message == nil {
+	if x.message == nil || x.answered {
 		return
 	}
 	if x.notified+len(b) > x.limits.NotifyBytes {
 		x.fail(&runtime.GuestError{
 			Kind:   runtime.KindLimit,
-			Limit:  fmt.Sprintf("notifyBytes=%d", x.limits.NotifyBytes),
+			Limit:  fmt.Sprintf("notifications=%d", x.limits.NotifyBytes),
 			Detail: "the guest sent too many notifications",
 		})
 		return
@@ -132,6 +133,12 @@ func (x *exchange) notification(mem api.Memory, stack []uint64) {
 	}
 	x.notify(n)
 	stack[0] = 0
+}
+
+// notifications are what a guest can send (docs/guest-contract.md, section 8).
+var notifications = []string{
+	plugins.NotifyProgress, plugins.NotifyLog, plugins.NotifyToolsListChanged, plugins.NotifyPromptsListChanged,
+	plugins.NotifyResourcesListChanged, plugins.NotifyResourceUpdated, plugins.NotifyCloseStream,
 }
 
 // parseNotification reads {"method":…,"params":{…}}.
@@ -151,8 +158,8 @@ func parseNotification(b []byte) (n plugins.Notification, err error) {
 	if n.Method, _, err = o.GetString("method"); err != nil {
 		return n, err
 	}
-	if !strings.HasPrefix(n.Method, "notifications/") {
-		return n, errors.New("method: want notifications/…")
+	if !slices.Contains(notifications, n.Method) {
+		return n, fmt.Errorf("method: %q is no notification of the contract", n.Method)
 	}
 	if _, _, err := o.GetObject("params"); err != nil {
 		return n, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcpwasm/mcpwasm/runtime"
 	"github.com/mcpwasm/mcpwasm/runtime/wasm/internal/wasi"
+	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
 )
 
@@ -32,6 +33,18 @@ func failure(ctx context.Context, err error, s *wasi.System, stderr *lines) erro
 		return runtime.ErrClosed
 	}
 	return trapError(err, stderr)
+}
+
+// starved names the memory limit where a guest failed with hardly any memory
+// left: its allocator has asked for more than it may have.
+func (p *program) starved(m api.Module, err error) error {
+	e, ok := err.(*runtime.GuestError)
+	limit := p.options.Limits.MemoryBytes
+	if !ok || e.Kind != runtime.KindTrap && e.Kind != runtime.KindExit || m == nil || m.Memory() == nil ||
+		uint64(m.Memory().Size()) < limit-limit/8 {
+		return err
+	}
+	return &runtime.GuestError{Kind: runtime.KindLimit, Limit: fmt.Sprintf("memory=%d", limit), Detail: e.Detail}
 }
 
 func exitError(code uint32, stderr *lines) error {

@@ -80,7 +80,7 @@ func (l *lines) end() {
 		l.flush()
 	}
 	if l.dropped > 0 {
-		l.emit(fmt.Sprintf("… %d more bytes were dropped (limit stderrBytes=%d)", l.dropped, l.most))
+		l.emit(fmt.Sprintf("… %d more bytes were dropped (limit stderr=%d)", l.dropped, l.most))
 	}
 	l.left, l.dropped = l.most, 0
 	l.cause = ""

@@ -120,7 +120,7 @@ func (s *stdio) run() {
 	})
 	death := error(&runtime.GuestError{Kind: runtime.KindExit, Detail: "the guest returned from _start"})
 	if err != nil {
-		death = failure(s.life, err, s.system, s.stderr)
+		death = s.program.starved(s.module, failure(s.life, err, s.system, s.stderr))
 	}
 	s.mu.Lock()
 	s.death = death
@@ -184,16 +184,6 @@ type givenUp struct {
 	idle <-chan struct{}
 }
 
-var _ runtime.Subscriber = (*stdio)(nil)
-
-// Subscribe asks the server to tell of updates of a resource.
-func (s *stdio) Subscribe(ctx context.Context, uri string) error { return s.peer.Subscribe(ctx, uri) }
-
-// Unsubscribe takes that back.
-func (s *stdio) Unsubscribe(ctx context.Context, uri string) error {
-	return s.peer.Unsubscribe(ctx, uri)
-}
-
 // settle sees to it that a program whose message was given up is there for the
 // next one: it must come back to reading its input within the grace, which the
 // peer may have waited for already, or else it hangs and is ended.
@@ -232,4 +222,14 @@ func (s *stdio) Close(ctx context.Context) error {
 		<-s.ended
 		return nil
 	}
+}
+
+var _ runtime.Subscriber = (*stdio)(nil)
+
+// Subscribe implements [runtime.Subscriber].
+func (s *stdio) Subscribe(ctx context.Context, uri string) error { return s.peer.Subscribe(ctx, uri) }
+
+// Unsubscribe implements [runtime.Subscriber].
+func (s *stdio) Unsubscribe(ctx context.Context, uri string) error {
+	return s.peer.Unsubscribe(ctx, uri)
 }

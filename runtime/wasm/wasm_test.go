@@ -71,6 +71,19 @@ func open(t testing.TB, module []byte, o runtime.Options) *runtime.Server {
 	return s
 }
 
+// openPair opens a guest twice: with a deadline that only a hang exceeds on a
+// machine that is busy with other things, and with one that a test can wait for.
+func openPair(t *testing.T, module []byte, lifetime runtime.Lifetime, l runtime.Limits) (patient, hasty *runtime.Server) {
+	t.Helper()
+	l.Deadline = time.Minute
+	patient = open(t, module, runtime.Options{Lifetime: lifetime, Limits: l})
+	l.Deadline = 2 * time.Second
+	hasty = open(t, module, runtime.Options{Lifetime: lifetime, Limits: l})
+	mustWork(t, patient)
+	mustWork(t, hasty)
+	return patient, hasty
+}
+
 func tool(name string) runtime.Call {
 	return runtime.Call{Message: plugins.Message{
 		Method: plugins.MethodCallTool,
@@ -111,8 +124,8 @@ func checkFailure(t *testing.T, err error, want failing) {
 
 func TestReactorFailures(t *testing.T) {
 	tests := []failing{
-		{"loop", runtime.KindDeadline, "deadline=300ms", "did not answer"},
-		{"sleep", runtime.KindDeadline, "deadline=300ms", "did not answer"},
+		{"loop", runtime.KindDeadline, "deadline=2s", "did not answer"},
+		{"sleep", runtime.KindDeadline, "deadline=2s", "did not answer"},
 		{"silent", runtime.KindProtocol, "", "returned without an answer"},
 		{"twice", runtime.KindProtocol, "", "answered twice"},
 		{"garbage", runtime.KindProtocol, "", "not JSON"},
@@ -120,15 +133,18 @@ func TestReactorFailures(t *testing.T) {
 		{"exit", runtime.KindExit, "", "code 7: goodbye"},
 		{"panic", runtime.KindTrap, "", "panic: on purpose"},
 		{"null", runtime.KindTrap, "", "out of bounds memory access"},
-		{"huge", runtime.KindLimit, "answerBytes=100000", "bytes"},
-		{"flood", runtime.KindLimit, "notifyBytes=10000", "too many notifications"},
+		{"huge", runtime.KindLimit, "answer=100000", "bytes"},
+		{"flood", runtime.KindLimit, "notifications=10000", "too many notifications"},
 	}
 	for _, lifetime := range []runtime.Lifetime{runtime.LifetimeCall, runtime.LifetimeProcess} {
-		s := open(t, guest(t, "reactor"), runtime.Options{Lifetime: lifetime, Limits: runtime.Limits{
-			Deadline: 300 * time.Millisecond, MemoryBytes: 64 << 20, AnswerBytes: 100_000, NotifyBytes: 10_000,
-		}})
+		limits := runtime.Limits{MemoryBytes: 64 << 20, AnswerBytes: 100_000, NotifyBytes: 10_000}
+		patient, hasty := openPair(t, guest(t, "reactor"), lifetime, limits)
 		for _, tt := range tests {
 			t.Run(string(lifetime)+"/"+tt.tool, func(t *testing.T) {
+				s := patient
+				if tt.kind == runtime.KindDeadline {
+					s = hasty
+				}
 				_, err := s.Handle(t.Context(), tool(tt.tool))
 				checkFailure(t, err, tt)
 				mustWork(t, s)
@@ -143,7 +159,7 @@ func TestReactorMemory(t *testing.T) {
 	s := open(t, guest(t, "reactor"), runtime.Options{Limits: runtime.Limits{MemoryBytes: 64 << 20}})
 	for _, want := range []failing{
 		{"recurse", runtime.KindTrap, "", "trapped"},
-		{"hog", runtime.KindTrap, "", "out of memory"},
+		{"hog", runtime.KindLimit, "memory=67108864", "out of memory"},
 	} {
 		t.Run(want.tool, func(t *testing.T) {
 			_, err := s.Handle(t.Context(), tool(want.tool))
@@ -250,7 +266,7 @@ func TestStderrIsBounded(t *testing.T) {
 	for range 2 {
 		got = nil
 		ask[map[string]any](t, s, tool("stderr"))
-		if len(got) != 11 || !strings.Contains(got[10], "99000 more bytes were dropped (limit stderrBytes=1000)") {
+		if len(got) != 11 || !strings.Contains(got[10], "99000 more bytes were dropped (limit stderr=1000)") {
 			t.Errorf("%d lines, the last %q", len(got), got[len(got)-1])
 		}
 	}
@@ -261,9 +277,14 @@ func TestStderrIsBounded(t *testing.T) {
 func TestCancel(t *testing.T) {
 	for name, survives := range map[string]bool{"polite": true, "loop": false, "sleep": false} {
 		t.Run(name, func(t *testing.T) {
+			// The guest has the whole grace to look.
+			grace := 200 * time.Millisecond
+			if survives {
+				grace = 10 * time.Second
+			}
 			s := open(t, guest(t, "reactor"), runtime.Options{
 				Lifetime: runtime.LifetimeProcess,
-				Limits:   runtime.Limits{CancelGrace: 300 * time.Millisecond},
+				Limits:   runtime.Limits{CancelGrace: grace},
 			})
 			mustWork(t, s)
 			gone := errors.New("the client went away")
@@ -304,14 +325,14 @@ func TestConcurrentReactors(t *testing.T) {
 func TestInterpreter(t *testing.T) {
 	b := wasm.New(wasm.Config{Interpreter: true})
 	s, err := runtime.Open(t.Context(), b, runtime.Artifact{Name: "guest", Wasm: guest(t, "reactor")}, runtime.Options{
-		Limits: runtime.Limits{Deadline: 2 * time.Second},
+		Limits: runtime.Limits{Deadline: 5 * time.Second},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	mustWork(t, s)
 	_, err = s.Handle(t.Context(), tool("loop"))
-	checkFailure(t, err, failing{"loop", runtime.KindDeadline, "deadline=2s", ""})
+	checkFailure(t, err, failing{"loop", runtime.KindDeadline, "deadline=5s", ""})
 	if err := errors.Join(s.Close(t.Context()), b.Close(t.Context())); err != nil {
 		t.Error(err)
 	}

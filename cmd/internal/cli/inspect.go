@@ -112,6 +112,7 @@ func importModules(imports []nameJSON) []string {
 	for _, m := range order {
 		names := byModule[m]
 		slices.Sort(names)
+		names = slices.Compact(names) // a compiler may import one function twice
 		lines = append(lines, oneLine(m+": "+strings.Join(names, ", "), 2000))
 	}
 	return lines

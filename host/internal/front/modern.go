@@ -50,7 +50,7 @@ func (f *Front) modern(ctx context.Context, c caller, m wire.Message, send func(
 		Session: c.session, Principal: c.principal,
 		// What is for event streams of older revisions means nothing here.
 		Notify: func(n plugins.Notification) {
-			if n.Method != gateway.NotifyCloseStream {
+			if n.Method != plugins.NotifyCloseStream {
 				send(n)
 			}
 		},

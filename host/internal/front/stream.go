@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
@@ -54,7 +53,7 @@ func newStream(id, revision string) *stream {
 
 // send implements link.
 func (s *stream) send(m wire.Message) error {
-	if m.Kind == wire.Notification && m.Method == gateway.NotifyCloseStream {
+	if m.Kind == wire.Notification && m.Method == plugins.NotifyCloseStream {
 		s.hangUp(m.Params)
 		return nil
 	}

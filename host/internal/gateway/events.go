@@ -1,10 +1,6 @@
 package gateway
 
-import (
-	"sync"
-
-	"github.com/mcpwasm/mcpwasm/plugins"
-)
+import "sync"
 
 // Event is something that changed on a server's side, as clients name it.
 type Event struct {
@@ -86,18 +82,4 @@ func (s *Subscription) Close() {
 	s.events.mu.Lock()
 	defer s.events.mu.Unlock()
 	delete(s.events.subs, s)
-}
-
-// capabilityFor returns the server capability and its member that say that a
-// server sends an event's notification.
-func capabilityFor(method string) (capability, member string) {
-	switch method {
-	case plugins.NotifyToolsListChanged:
-		return "tools", "listChanged"
-	case plugins.NotifyPromptsListChanged:
-		return "prompts", "listChanged"
-	case plugins.NotifyResourcesListChanged:
-		return "resources", "listChanged"
-	}
-	return "resources", "subscribe"
 }

@@ -11,10 +11,6 @@ import (
 	"github.com/mcpwasm/mcpwasm/runtime"
 )
 
-// NotifyCloseStream is a guest's wish that the client reconnect to its event
-// stream (docs/guest-contract.md, "Notifications").
-const NotifyCloseStream = "notifications/mcpwasm/close_stream"
-
 // target is the server that a message is for, and the message in that server's
 // own names. The server must be released.
 type target struct {
@@ -325,7 +321,7 @@ func (s *Server) filter(r Request) func(plugins.Notification) {
 			if !ValidLogLevel(level) || !wantsLog(r.Meta.LogLevel, level) {
 				return
 			}
-		case NotifyCloseStream:
+		case plugins.NotifyCloseStream:
 		default:
 			s.Signal(r.Session, n)
 			return

@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -105,7 +107,7 @@ func (s *Server) definitions(ctx context.Context) (*definitionSet, error) {
 		if d, ok := s.cached(); ok {
 			return d, nil
 		}
-		return s.read()
+		return s.read(true)
 	}))
 }
 
@@ -122,21 +124,31 @@ func (s *Server) await(ctx context.Context, done <-chan singleflight.Result) (*d
 }
 
 // read asks the guest. It is bounded by the guest's own deadlines, not by the
-// caller that happened to come first.
-func (s *Server) read() (*definitionSet, error) {
+// caller that happened to come first. What a guest says that was just started is
+// kept in the cache; what it says later need not be what the next one says.
+func (s *Server) read(first bool) (*definitionSet, error) {
 	ctx := context.Background()
 	own, err := readDefinitions(ctx, func(ctx context.Context, m plugins.Message) (plugins.Answer, error) {
 		return s.guest.Handle(ctx, runtime.Call{Message: m})
 	})
 	if err != nil {
-		return nil, err
+		return nil, s.blame(err)
 	}
-	if s.cache != nil {
+	if first && s.cache != nil {
 		s.cache.Put(s.identity, encodeDefinitions(own))
 	}
 	d := newDefinitionSet(s.name, own)
 	s.defs.Store(d)
 	return d, nil
+}
+
+// blame names the server in an error of its definitions. An error that the guest
+// answers to the host is none that a client's request has.
+func (s *Server) blame(err error) error {
+	if _, ok := errors.AsType[*runtime.GuestError](err); ok {
+		return err
+	}
+	return fmt.Errorf("server %q: %v", s.name, err)
 }
 
 func (s *Server) cached() (*definitionSet, bool) {
@@ -197,7 +209,7 @@ func (s *Server) refresh() {
 			return
 		}
 		s.mu.Unlock()
-		if _, err := s.read(); err != nil {
+		if _, err := s.read(false); err != nil {
 			s.log.Warn("a changed list cannot be read; the old one stays", "error", err)
 			continue
 		}

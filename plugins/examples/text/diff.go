@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -64,7 +65,7 @@ func compare(a, b []string) ([]edit, error) {
 	if len(a)*len(b) > maxCells {
 		return nil, fmt.Errorf("the texts differ in %d and %d lines, which is too much to compare: compare parts", len(a), len(b))
 	}
-	edits := append(head, middle(a, b)...)
+	edits := slices.Concat(head, middle(a, b))
 	for i := len(tail) - 1; i >= 0; i-- {
 		edits = append(edits, tail[i])
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -21,7 +22,8 @@ func checkJSON(name, text string) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := err.(*json.SyntaxError); ok {
+	var e *json.SyntaxError
+	if errors.As(err, &e) {
 		before := text[:min(max(int(e.Offset)-1, 0), len(text))]
 		line := strings.Count(before, "\n") + 1
 		column := len([]rune(before[strings.LastIndex(before, "\n")+1:])) + 1

@@ -86,7 +86,7 @@ func (k *call) signal() {
 // name brings back its requestState, within Limits.Park.
 func (p *Peer) Handle(ctx context.Context, c runtime.Call) (plugins.Answer, error) {
 	if n := len(c.Message.Params); n > p.limits.MessageBytes {
-		e := p.limitError("messageBytes", p.limits.MessageBytes, "the message has %d bytes", n)
+		e := p.limitError("message", p.limits.MessageBytes, "the message has %d bytes", n)
 		e.Tool = c.Tool()
 		return plugins.Answer{}, e
 	}

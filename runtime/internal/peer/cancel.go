@@ -86,6 +86,12 @@ func (c *cancelled) take(id int64) bool {
 	return ok
 }
 
+// pending reports whether the server may still work on a cancelled call.
+func (c *cancelled) pending(id int64) bool {
+	t, ok := c.since[id]
+	return ok && time.Since(t) < c.keep
+}
+
 // alive reports whether the server may still work on a cancelled call: one that
 // it has not answered, and that was cancelled not long ago.
 func (c *cancelled) alive() bool {

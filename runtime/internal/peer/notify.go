@@ -62,6 +62,7 @@ func (p *Peer) takeLog(m wire.Message, size int) {
 	defer p.mu.Unlock()
 	only, hosts := p.youngest(func(*call) bool { return true })
 	switch {
+	case p.gone.pending(p.flooding): // the rest of what failed that call
 	case p.cfg.Shared && (hosts > 1 || p.gone.alive()):
 	case hosts == 1:
 		p.enqueue(only, m, size)
@@ -82,9 +83,10 @@ func (p *Peer) enqueue(k *call, m wire.Message, size int) {
 	}
 	k.notified += noticeCost + size
 	if k.notified > p.limits.NotifyBytes {
-		err := p.limitError("notifyBytes", p.limits.NotifyBytes, "its notifications are more than that")
+		err := p.limitError("notifications", p.limits.NotifyBytes, "its notifications are more than that")
 		p.settle(k, plugins.Answer{}, k.errorFor(err))
 		p.gone.add(k.id)
+		p.flooding = k.id
 		go p.sendCancelled(k.id, "Too many notifications.")
 		return
 	}

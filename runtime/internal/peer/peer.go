@@ -93,7 +93,9 @@ type Peer struct {
 	running int             // Handle calls
 	calls   map[int64]*call // asked and not answered
 	gone    cancelled
-	parked  map[string]*call // by requestState
+	// flooding is the call that last failed of too many notifications.
+	flooding int64
+	parked   map[string]*call // by requestState
 
 	noise noiseCount // of the reading goroutine
 }

@@ -31,7 +31,7 @@ func (p *Peer) read(r io.Reader) {
 		line, err := readLine(br, p.limits.AnswerBytes+envelope)
 		switch {
 		case errors.Is(err, errLong):
-			p.failRunning(p.limitError("answerBytes", p.limits.AnswerBytes, "it wrote a line that is longer"))
+			p.failRunning(p.limitError("answer", p.limits.AnswerBytes, "it wrote a line that is longer"))
 			continue
 		case len(line) > 0:
 			p.takeLine(line)

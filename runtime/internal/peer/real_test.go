@@ -198,7 +198,7 @@ func checkNotebook(t *testing.T, s realServer) {
 	}
 }
 
-func checkCalculator(t *testing.T, s realServer) {
+func checkCalculator(_ *testing.T, s realServer) {
 	o, _ := s.call("server/discover", "")
 	s.want("discover", o, `"calculator"`)
 	o, _ = s.call("tools/call", `"name":"factorise","arguments":{"n":360}`)

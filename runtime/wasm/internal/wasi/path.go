@@ -26,8 +26,9 @@ func (c *call) at(fd, path int, do func(Dir, string) Errno) Errno {
 	return do(d, p)
 }
 
-// follow reads "lookupflags".
-func (c *call) follow(i int) bool { return c.u32(i)&1 != 0 }
+// follow reads "lookupflags", which are the second parameter wherever they are
+// one.
+func (c *call) follow() bool { return c.u32(1)&1 != 0 }
 
 func fdPrestat(c *call) Errno {
 	name, errno := c.prestat()
@@ -86,7 +87,7 @@ func pathUnlink(c *call) Errno { return c.at(0, 1, Dir.Unlink) }
 
 func pathFilestat(c *call) Errno {
 	return c.at(0, 2, func(d Dir, path string) Errno {
-		st, errno := d.Lstat(path, c.follow(1))
+		st, errno := d.Lstat(path, c.follow())
 		if errno != Success {
 			return errno
 		}
@@ -96,13 +97,13 @@ func pathFilestat(c *call) Errno {
 
 func pathSetTimes(c *call) Errno {
 	return c.at(0, 2, func(d Dir, path string) Errno {
-		return d.Chtimes(path, c.follow(1), c.u64(4), c.u64(5), c.u16(6))
+		return d.Chtimes(path, c.follow(), c.u64(4), c.u64(5), c.u16(6))
 	})
 }
 
 func pathLink(c *call) Errno {
 	return c.at(0, 2, func(d Dir, path string) Errno {
-		return c.at(4, 5, func(to Dir, toPath string) Errno { return d.Link(path, c.follow(1), to, toPath) })
+		return c.at(4, 5, func(to Dir, toPath string) Errno { return d.Link(path, c.follow(), to, toPath) })
 	})
 }
 
@@ -139,7 +140,7 @@ func pathOpen(c *call) Errno {
 		if _, errno := c.bytes(c.u32(8), 4); errno != Success {
 			return errno // before anything is created
 		}
-		f, errno := d.Open(path, c.follow(1), c.u16(4), c.u64(5), c.u64(6), c.u16(7))
+		f, errno := d.Open(path, c.follow(), c.u16(4), c.u64(5), c.u64(6), c.u16(7))
 		if errno != Success {
 			return errno
 		}

@@ -108,7 +108,7 @@ func (s *System) setWaiting(v bool) {
 
 // wait blocks until something may have changed or the timer fires, and ends the
 // guest when ctx does. input says that the guest waits for its standard input.
-func (s *System) wait(ctx context.Context, timer <-chan time.Time, input bool) (timeout bool) {
+func (s *System) wait(ctx context.Context, timer <-chan time.Time, input bool) {
 	s.spin.reset()
 	if input {
 		s.setWaiting(true)
@@ -116,13 +116,10 @@ func (s *System) wait(ctx context.Context, timer <-chan time.Time, input bool) (
 	}
 	select {
 	case <-s.wake:
-		return false
 	case <-timer:
-		return true
 	case <-ctx.Done():
 		stop(ctx)
 	}
-	return false
 }
 
 // stop ends the guest because ctx has ended. wazero takes the panic for the end
