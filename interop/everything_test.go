@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -27,6 +28,15 @@ func exerciseEverything(t *testing.T, c subject, prefix string) {
 	checkNotifications(t, c, prefix)
 	checkQuestions(t, c, prefix)
 	checkSubscriptions(t, c, prefix)
+}
+
+// at returns a text with its URIs as serve exposes them: server+URI.
+func at(prefix, text string) string {
+	server, several := strings.CutSuffix(prefix, "__")
+	if !several {
+		return text
+	}
+	return strings.ReplaceAll(text, "test://", server+"+test://")
 }
 
 func checkLists(t *testing.T, c subject, prefix string) {
@@ -56,8 +66,8 @@ func checkLists(t *testing.T, c subject, prefix string) {
 	}
 	lists := []struct{ method, member, key, want string }{
 		{"prompts/list", "prompts", "name", prefix + "test_prompt_with_arguments"},
-		{"resources/list", "resources", "uri", "test://static-text"},
-		{"resources/templates/list", "resourceTemplates", "uriTemplate", "test://template/{id}/data"},
+		{"resources/list", "resources", "uri", at(prefix, "test://static-text")},
+		{"resources/templates/list", "resourceTemplates", "uriTemplate", at(prefix, "test://template/{id}/data")},
 	}
 	for _, l := range lists {
 		var result map[string]json.RawMessage
@@ -100,7 +110,7 @@ func checkCalls(t *testing.T, c subject, prefix string) {
 		tests[len(tests)-1].want = `{"content":[{"type":"audio","mimeType":"audio/wav"}]}`
 	}
 	for _, tt := range tests {
-		check(t, tt.tool, call(t, c, prefix+tt.tool, tt.arguments), tt.want)
+		check(t, tt.tool, call(t, c, prefix+tt.tool, tt.arguments), at(prefix, tt.want))
 	}
 	refused(t, c, "tools/call", map[string]any{"name": "no_such_tool"}, -32602)
 }
@@ -125,13 +135,13 @@ func checkListed(t *testing.T, c subject, prefix string) {
 			`{"completion":{"values":["12","123"]}}`},
 	}
 	for _, tt := range tests {
-		check(t, tt.method, request(t, c, tt.method, tt.params), tt.want)
+		check(t, tt.method, request(t, c, tt.method, json.RawMessage(at(prefix, string(mustJSON(t, tt.params))))), at(prefix, tt.want))
 	}
 	unknown := -32002
 	if c.hello().Revision >= modern || c.recodes {
 		unknown = -32602
 	}
-	refused(t, c, "resources/read", map[string]any{"uri": "test://no-such-resource"}, unknown)
+	refused(t, c, "resources/read", map[string]any{"uri": at(prefix, "test://no-such-resource")}, unknown)
 	refused(t, c, "prompts/get", map[string]any{"name": "no_such_prompt"}, -32602)
 }
 
@@ -248,7 +258,7 @@ func checkRefusedForm(t *testing.T, tool string, result json.RawMessage, err err
 func checkSubscriptions(t *testing.T, c subject, prefix string) {
 	t.Helper()
 	c.events().clear()
-	uri := "test://watched-resource"
+	uri := at(prefix, "test://watched-resource")
 	request(t, c, "subscribe", map[string]any{
 		"toolsListChanged": true, "promptsListChanged": true, "resourcesListChanged": true, "resourceSubscriptions": []string{uri},
 	})

@@ -7,6 +7,7 @@ package interop
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -74,14 +75,20 @@ func launch(file string, command []string) int {
 		_ = cmd.Process.Signal(s)
 		<-ended
 	}
-	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
+	if err := appendLine(file, fmt.Sprintf("exit %d%s\n", cmd.ProcessState.ExitCode(), how)); err != nil {
 		fmt.Fprintln(os.Stderr, "interop: launch:", err)
 		return 1
 	}
-	defer f.Close()
-	fmt.Fprintf(f, "exit %d%s\n", cmd.ProcessState.ExitCode(), how)
 	return cmd.ProcessState.ExitCode()
+}
+
+func appendLine(file, line string) error {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line)
+	return errors.Join(err, f.Close())
 }
 
 // prepare finds what "make interop" built, installs the JavaScript clients and

@@ -124,8 +124,8 @@ func TestServe(t *testing.T) {
 	everyClient(t, []string{"serve", "--config", file}, func(t *testing.T, c subject) {
 		exerciseEverything(t, c, "all__")
 		exerciseCalculator(t, c, "calc__")
-		check(t, "structured", call(t, c, "clock__convert", map[string]any{"time": "2026-11-22T12:00:00Z", "zone": "Europe/Berlin"}),
-			`{"structuredContent":{"zone":"Europe/Berlin"}}`)
+		check(t, "structured", call(t, c, "clock__convert", map[string]any{"time": "2026-11-22T12:00:00Z", "to": "Europe/Berlin"}),
+			`{"structuredContent":{"zone":"CET","unix":1795348800}}`)
 	})
 }
 
