@@ -99,14 +99,27 @@ func checkNames(t *testing.T, c client, method, member, prefix string, want ...s
 	}
 }
 
-// exerciseCalculator leaves notifications out: mcp-go writes them beside the
-// answer, and on one thread after it, when no call is left that they belong to.
+// exerciseCalculator wants every notification, though mcp-go writes them beside
+// the answer and so, on one thread, after it.
 func exerciseCalculator(t *testing.T, c subject, prefix string) {
 	t.Helper()
 	checkNames(t, c, "tools/list", "tools", prefix, "factorise", "sum_primes", "convert_temperature")
+	if c.hello().Revision < modern {
+		request(t, c, "logging/setLevel", map[string]any{"level": "info"})
+	}
+	c.events().clear()
 	check(t, "factorise", call(t, c, prefix+"factorise", map[string]any{"n": 60}), `{"content":[{"type":"text","text":"2 × 2 × 3 × 5"}]}`)
+	for i, m := range c.events().wait(t, "notifications/message", 4) {
+		check(t, "log", m, fmt.Sprintf(`{"level":"info","data":"found %d"}`, []int{2, 2, 3, 5}[i]))
+	}
 	check(t, "error", call(t, c, prefix+"factorise", map[string]any{"n": 1}), `{"isError":true}`)
+	c.events().clear()
 	check(t, "sum_primes", call(t, c, prefix+"sum_primes", map[string]any{"limit": 100}), `{"content":[{"text":"1060"}]}`)
+	if c.showsWire() {
+		checkWire(t, c, "notifications/progress", "progress", []any{10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0})
+	} else {
+		check(t, "progress", c.events().wait(t, "progress", 9)[8], `{"progress":90,"total":100}`)
+	}
 	if !c.noForms {
 		check(t, "ask", call(t, c, prefix+"convert_temperature", map[string]any{"celsius": 20}), `{"content":[{"text":"293.15 K"}]}`)
 	}
