@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,19 +17,22 @@ import (
 
 // patience is how long a test waits for what must come; it never decides whether
 // a test passes.
-const patience = 10 * time.Second
+const patience = time.Minute
 
-// guestSources are the guests of these tests: their folder and the mode in which
-// it is built.
-var guestSources = map[string]struct{ dir, mode string }{
-	"hello":      {"../plugins/examples/hello", "c-shared"},
-	"everything": {"../plugins/examples/everything", "c-shared"},
-	"gosdk":      {"../plugins/examples/stdio/gosdk", "default"},
-	"mcpgo":      {"../plugins/examples/stdio/mcpgo", "default"},
-	"reactor":    {"testdata/guests/reactor", "c-shared"},
-	"stdio":      {"testdata/guests/stdio", "default"},
-	"legacy":     {"testdata/guests/legacy", "default"},
-	"servestdio": {"testdata/guests/servestdio", "default"},
+// guestSources are the guests of these tests: their folder, the mode in which it
+// is built, and whether it is run by mcpwasm rather than in the tests' process.
+var guestSources = map[string]struct {
+	dir, mode string
+	binary    bool
+}{
+	"hello":      {"../plugins/examples/hello", "c-shared", false},
+	"everything": {"../plugins/examples/everything", "c-shared", false},
+	"gosdk":      {"../plugins/examples/stdio/gosdk", "default", true},
+	"mcpgo":      {"../plugins/examples/stdio/mcpgo", "default", true},
+	"reactor":    {"testdata/guests/reactor", "c-shared", false},
+	"stdio":      {"testdata/guests/stdio", "default", false},
+	"legacy":     {"testdata/guests/legacy", "default", false},
+	"servestdio": {"testdata/guests/servestdio", "default", true},
 }
 
 // build is what the tests share: a folder with an ordinary build of mcpwasm, the
@@ -36,6 +40,7 @@ var guestSources = map[string]struct{ dir, mode string }{
 var build struct {
 	dir    string
 	binary func() error
+	warmer func() error
 	mu     sync.Mutex
 	guests map[string]func() error
 }
@@ -43,6 +48,9 @@ var build struct {
 func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) int {
+	if path := os.Getenv(envWarm); path != "" {
+		return warm(path)
+	}
 	dir, err := os.MkdirTemp("", "mcpwasm-host")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -53,8 +61,31 @@ func runTests(m *testing.M) int {
 	build.binary = sync.OnceValue(func() error {
 		return run(exec.Command("go", "build", "-buildvcs=false", "-o", binary(), "../cmd/mcpwasm"))
 	})
+	build.warmer = sync.OnceValue(func() error {
+		return run(exec.Command("go", "test", "-buildvcs=false", "-c", "-o", warmer(), "."))
+	})
 	return m.Run()
 }
+
+// envWarm has these tests do nothing but compile a module to the shared cache.
+const envWarm = "MCPWASM_TEST_WARM"
+
+func warm(path string) int {
+	h, err := host.New(context.Background(), host.Config{CacheDir: filepath.Join(filepath.Dir(path), "cache"),
+		Servers: []host.Server{{Name: "warm", Source: path}}})
+	if err == nil {
+		_, err = h.Definitions(context.Background(), "warm")
+		err = errors.Join(err, h.Close())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// warmer is an ordinary build of these tests.
+func warmer() string { return filepath.Join(build.dir, "warm.exe") }
 
 // binary is an ordinary build of mcpwasm.
 func binary() string { return filepath.Join(build.dir, "mcpwasm.exe") }
@@ -67,8 +98,9 @@ func run(cmd *exec.Cmd) error {
 }
 
 // module returns the path of a guest's module, which it builds first. The module
-// is compiled to the shared cache by the ordinary build of mcpwasm: one with the
-// race detector would take minutes.
+// is compiled to the shared cache by an ordinary build of these tests, since one
+// with the race detector would take minutes; compiled code is good for either
+// tests or mcpwasm, in whose builds wazero finds another version of itself.
 func module(name string) (string, error) {
 	path := filepath.Join(build.dir, name+".wasm")
 	build.mu.Lock()
@@ -94,11 +126,17 @@ func buildGuest(name, path string) error {
 	if err := build.binary(); err != nil {
 		return err
 	}
-	warm := exec.Command(binary(), "tools", "--cache-dir", filepath.Join(build.dir, "cache"), path)
-	if err := run(warm); err != nil && name != "servestdio" { // which cannot serve, but was compiled
+	if source.binary {
+		// It need not serve to be compiled.
+		_ = exec.Command(binary(), "tools", "--cache-dir", filepath.Join(build.dir, "cache"), path).Run()
+		return nil
+	}
+	if err := build.warmer(); err != nil {
 		return err
 	}
-	return nil
+	cmd = exec.Command(warmer())
+	cmd.Env = append(os.Environ(), envWarm+"="+path)
+	return run(cmd)
 }
 
 // guest returns the path of a guest's module.

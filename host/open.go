@@ -24,7 +24,8 @@ func (h *Host) open(ctx context.Context, list []Server) []entry {
 	for i, s := range list {
 		entries[i] = h.openOne(ctx, s)
 		if err := entries[i].status.Err; err != nil {
-			h.log.Error("a server cannot be used", "server", s.Name, "error", err)
+			// Whoever opened the host reads its Status, and reports this once.
+			h.log.Debug("a server cannot be used", "server", s.Name, "error", err)
 		}
 	}
 	return entries

@@ -6,26 +6,41 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/host"
 )
 
-// stdioClient is a client at the other end of [host.Host.ServeStdio].
+// stdioClient is a client at the other end of [host.Host.ServeStdio] or of
+// mcpwasm run.
 type stdioClient struct {
 	in   *io.PipeWriter
 	out  chan string
 	done chan error
 }
 
-func newStdioClient(t *testing.T, h *host.Host) *stdioClient {
+func newStdioClient(t *testing.T, h *host.Host) *stdioClient { return newClient(t, h.ServeStdio) }
+
+// newCommandClient is a client of mcpwasm run.
+func newCommandClient(t *testing.T, s host.Server) *stdioClient {
+	dir := cacheDir(t)
+	return newClient(t, func(ctx context.Context, in io.Reader, out io.Writer) error {
+		args := append([]string{"run", "--cache-dir", dir, s.Source, "--"}, s.Args...)
+		cmd := exec.CommandContext(ctx, binary(), args...)
+		cmd.Stdin, cmd.Stdout = in, out
+		return cmd.Run()
+	})
+}
+
+func newClient(t *testing.T, serve func(context.Context, io.Reader, io.Writer) error) *stdioClient {
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
 	c := &stdioClient{in: inW, out: make(chan string, 1000), done: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		err := h.ServeStdio(ctx, inR, outW)
+		err := serve(ctx, inR, outW)
 		_ = outW.Close() // never fails
 		c.done <- err
 	}()
@@ -77,7 +92,7 @@ func (c *stdioClient) close() (rest []string, err error) {
 		case line, ok := <-c.out:
 			if !ok {
 				if err := <-c.done; err != nil {
-					return rest, fmt.Errorf("ServeStdio: %w", err)
+					return rest, fmt.Errorf("serve: %w", err)
 				}
 				return rest, nil
 			}

@@ -90,7 +90,7 @@ func reload(ctx context.Context, s Streams, path string, h *host.Host) {
 func reportBroken(s Streams, h *host.Host) {
 	for _, st := range h.Status() {
 		if st.Err != nil {
-			say(s, "error: server %q: %v", st.Name, st.Err)
+			say(s, "error: server %q cannot be used: %v", st.Name, st.Err)
 		}
 	}
 }
