@@ -47,7 +47,8 @@ run: build $(BIN)/plugins/hello.wasm ## run the sample hello and talk to it with
 	cd interop && $(GO) run -buildvcs=false ./demo $(BIN)/mcpwasm run $(BIN)/plugins/hello.wasm
 
 test: plugins ## run the tests of every module
-	for m in $(TESTED); do echo "test $$m"; (cd $$m && $(GO) test -buildvcs=false $(TESTFLAGS) ./...); done
+	failed=; for m in $(TESTED); do echo "test $$m"; (cd $$m && $(GO) test -buildvcs=false $(TESTFLAGS) ./...) || failed="$$failed $$m"; done; \
+	if [ -n "$$failed" ]; then echo "failed in:$$failed"; exit 1; fi
 
 race: TESTFLAGS += -race
 race: test ## run the tests with the race detector

@@ -194,8 +194,8 @@ func TestOneBadServer(t *testing.T) {
 	}
 	checkCall(t, h, "good__ok", nil)
 	for tool, want := range map[string][]string{
-		"missing__ok": {`server "missing"`, "there is no such file"},
-		"text__ok":    {`server "text"`, "not WebAssembly"},
+		"missing__ok": {`server "missing"`, "the host's log says why"},
+		"text__ok":    {`server "text"`, "the host's log says why"},
 		"dies__ok":    {`server "dies"`, "exited with code 3", "no licence"},
 		"nobody__ok":  {"nobody__ok"},
 	} {

@@ -46,7 +46,7 @@ func (h *Host) openOne(ctx context.Context, s Server) entry {
 	}
 	if err != nil {
 		e.status.Err = err
-		e.server.Fail(fmt.Errorf("server %q cannot be used: %w", s.Name, err))
+		e.server.Fail(err)
 	}
 	return e
 }

@@ -105,7 +105,10 @@ func TestBadReload(t *testing.T) {
 		}
 		checkCall(t, h, "one__ok", nil)
 		_, err := h.CallTool(t.Context(), "two__ok", nil)
-		checkError(t, err, []string{`server "two"`, "component"})
+		checkError(t, err, []string{`server "two"`, "the host's log says why"})
+		if err := h.Status()[1].Err; err == nil || !strings.Contains(err.Error(), "component") {
+			t.Errorf("status %v", err)
+		}
 	})
 	t.Run("and repaired", func(t *testing.T) {
 		if err := h.Reload(t.Context(), append(good, host.Server{Name: "two", Source: guest(t, "stdio")})); err != nil {

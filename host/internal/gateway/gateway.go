@@ -158,6 +158,10 @@ func asError(err error) *plugins.Error {
 	if errors.As(err, &e) {
 		return e
 	}
+	var broken *unavailable
+	if errors.As(err, &broken) {
+		return plugins.Errorf(plugins.CodeInternalError, "server %q cannot be used; the host's log says why", broken.name)
+	}
 	e = plugins.Errorf(plugins.CodeInternalError, "%v", err)
 	var ge *runtime.GuestError
 	if errors.As(err, &ge) {

@@ -154,7 +154,7 @@ func TestPrefixedNames(t *testing.T) {
 		{"bare name", plugins.MethodCallTool, `{"name":"run"}`, plugins.CodeInvalidParams, `"run" is of no server`},
 		{"unknown server", plugins.MethodCallTool, `{"name":"c__run"}`, plugins.CodeInvalidParams, "c__run"},
 		{"unknown tool", plugins.MethodCallTool, `{"name":"a__walk"}`, plugins.CodeInvalidParams, `unknown tool "a__walk"`},
-		{"broken server", plugins.MethodCallTool, `{"name":"broken__run"}`, plugins.CodeInternalError, "it is broken"},
+		{"broken server", plugins.MethodCallTool, `{"name":"broken__run"}`, plugins.CodeInternalError, "cannot be used; the host's log says why"},
 		{"bare uri", plugins.MethodReadResource, `{"uri":"test://r"}`, plugins.CodeInvalidParams, "test://r"},
 		{"unknown method", "x/y", `{}`, plugins.CodeMethodNotFound, "x/y"},
 	} {

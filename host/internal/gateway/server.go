@@ -66,8 +66,19 @@ func NewServer(name string, log *slog.Logger, cache Cache) *Server {
 // definitions may: it is made of the artifact's digest and its settings.
 func (s *Server) Attach(g Guest, identity string) { s.guest, s.identity = g, identity }
 
-// Fail says why the server has no guest.
-func (s *Server) Fail(err error) { s.err = err }
+// Fail says why the server has no guest. That is for the operator: it may name
+// files of the host.
+func (s *Server) Fail(err error) { s.err = &unavailable{s.name, err} }
+
+// unavailable is the error of a server without a guest.
+type unavailable struct {
+	name string
+	err  error
+}
+
+func (e *unavailable) Error() string { return fmt.Sprintf("server %q cannot be used: %v", e.name, e.err) }
+
+func (e *unavailable) Unwrap() error { return e.err }
 
 // Name returns the server's name.
 func (s *Server) Name() string { return s.name }
