@@ -13,17 +13,20 @@ GUEST    := GOOS=wasip1 GOARCH=wasm $(BUILD) -ldflags='-s -w'
 # Every module of the repository, the one that users import first.
 MODULES  := $(patsubst %/go.mod,%,$(sort $(shell find . -name go.mod -not -path '*/node_modules/*' -not -path './.cache/*')))
 # Modules with tests that need nothing but Go.
-TESTED   := . plugins/pdk plugins/pdk/mcpgo plugins/pdk/gosdk plugins/examples
+TESTED   := . plugins/pdk plugins/pdk/mcpgo plugins/pdk/gosdk plugins/examples bench
 # Modules with code; tools has none.
 LINTED   := $(filter-out ./tools,$(MODULES))
 FUZZTIME ?= 10s
 BENCH    ?= .
+# Of make bench-report.
+ROUNDS    ?= 5
+BENCHTIME ?= 500ms
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 REACTORS := $(patsubst plugins/examples/%/main.go,%,$(wildcard plugins/examples/*/main.go))
 STDIO    := $(patsubst plugins/examples/stdio/%/main.go,%,$(wildcard plugins/examples/stdio/*/main.go))
 
-.PHONY: help build plugins run test race check fmt lint tidy clean-tree bench conformance interop cross fuzz tools clean FORCE
+.PHONY: help build plugins run test race check fmt lint tidy clean-tree bench bench-report bench-native conformance interop cross fuzz tools clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,8 +66,15 @@ tidy: ## check that every go.mod is tidy
 clean-tree: ## check that nothing was changed or left behind
 	@out=$$(git -c safe.directory='*' status --porcelain); if [ -n "$$out" ]; then echo "the tree is not clean:"; echo "$$out"; exit 1; fi
 
-bench: build plugins ## run the benchmarks
-	$(GO) test -buildvcs=false -run '^$$' -bench '$(BENCH)' -benchmem $(BENCHFLAGS) ./...
+bench: build plugins bench-native ## run the benchmarks
+	for m in . bench; do (cd $$m && $(GO) test -buildvcs=false -run '^$$' -bench '$(BENCH)' -benchmem $(BENCHFLAGS) ./...); done
+
+bench-report: build plugins bench-native ## run them ROUNDS times and write docs/benchmarks.md
+	cd bench && $(GO) run -buildvcs=false ./report -rounds $(ROUNDS) -benchtime $(BENCHTIME) ../docs/benchmarks.md
+
+# The server that the benchmarks compare with, as a program of its own.
+bench-native:
+	cd plugins/examples/stdio/bench && $(BUILD) -o $(BIN)/bench/stdio-bench .
 
 conformance: build plugins ## run the official conformance suite
 	scripts/conformance

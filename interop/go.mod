@@ -4,7 +4,10 @@ module github.com/mcpwasm/mcpwasm/interop
 
 go 1.26.0
 
-require github.com/modelcontextprotocol/go-sdk v1.8.0
+require (
+	github.com/mcpwasm/mcpwasm/plugins/pdk v0.0.0
+	github.com/modelcontextprotocol/go-sdk v1.8.0
+)
 
 require (
 	github.com/google/jsonschema-go v0.4.3 // indirect
@@ -16,3 +19,5 @@ require (
 	golang.org/x/sys v0.41.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 )
+
+replace github.com/mcpwasm/mcpwasm/plugins/pdk => ../plugins/pdk

@@ -1,10 +1,10 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -24,20 +24,21 @@ type Object struct {
 
 // ParseObject splits b, which must have passed [Check].
 func ParseObject(b []byte) (Object, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true))
+	d := newDecoder(b, lenient)
+	defer d.free()
 	if kind := d.PeekKind(); kind != '{' {
 		return Object{}, fmt.Errorf("want an object, have %s", kindName(kind))
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return Object{}, checkError(err)
 	}
-	var o Object
+	o := Object{make([]Member, 0, 4)} // most objects have no more
 	for d.PeekKind() != '}' {
-		name, err := d.ReadToken()
+		name, err := d.readName()
 		if err != nil {
 			return Object{}, checkError(err)
 		}
-		m := Member{Name: name.String()} // before the next read takes its bytes
+		m := Member{Name: toName(name)}
 		v, err := d.ReadValue()
 		if err != nil {
 			return Object{}, checkError(err)
@@ -99,10 +100,27 @@ func (o Object) GetString(name string) (s string, ok bool, err error) {
 	if len(v) == 0 || v[0] != '"' {
 		return "", true, fmt.Errorf("%s: want a string, have %s", name, KindOf(v))
 	}
+	if s, ok := plainString(v); ok {
+		return s, true, nil
+	}
 	if err := json.Unmarshal(v, &s); err != nil {
 		return "", true, fmt.Errorf("%s: %w", name, err)
 	}
 	return s, true, nil
+}
+
+// plainString reads a string of printable ASCII without escapes, as most are.
+func plainString(v json.RawMessage) (string, bool) {
+	if len(v) < 2 || v[len(v)-1] != '"' {
+		return "", false
+	}
+	inner := v[1 : len(v)-1]
+	for _, c := range inner {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return "", false
+		}
+	}
+	return string(inner), true
 }
 
 // GetObject returns a member that must be an object. A missing one is the empty
@@ -186,7 +204,7 @@ func (o Object) MapElements(name string, f func(Object) Object) Object {
 func (o Object) CheckNames(known ...string) error {
 	for _, m := range o.members {
 		for _, k := range known {
-			if m.Name != k && Fold(m.Name) == Fold(k) {
+			if m.Name != k && strings.EqualFold(m.Name, k) {
 				return fmt.Errorf("member %q: write it %q", m.Name, k)
 			}
 		}
@@ -222,7 +240,8 @@ func (o Object) MarshalJSON() ([]byte, error) { return o.JSON(), nil }
 
 // ParseArray splits b, which must have passed [Check], into its elements.
 func ParseArray(b []byte) ([]json.RawMessage, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true))
+	d := newDecoder(b, lenient)
+	defer d.free()
 	if kind := d.PeekKind(); kind != '[' {
 		return nil, fmt.Errorf("want an array, have %s", kindName(kind))
 	}

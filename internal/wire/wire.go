@@ -34,12 +34,17 @@ var (
 // Check reports whether b is exactly one JSON value that is safe to hand on.
 // It names the place of what it refuses as a JSON pointer.
 func Check(b []byte) error {
-	d := jsontext.NewDecoder(bytes.NewBuffer(b))
-	var names foldSet
+	d := newDecoder(b)
+	defer d.free()
 	for {
-		// A decoder gives the name's token before its value, so an object's
-		// names are seen in order without building the object.
-		isName := nameNext(d)
+		// A decoder gives the name before its value, so an object's names are
+		// seen in order without building the object.
+		if nameNext(d) && d.PeekKind() == '"' {
+			if err := d.checkName(); err != nil {
+				return err
+			}
+			continue
+		}
 		tok, err := d.ReadToken()
 		if err != nil {
 			return checkError(err)
@@ -49,15 +54,9 @@ func Check(b []byte) error {
 			if d.StackDepth() > MaxDepth {
 				return fmt.Errorf("%w: more than %d levels", ErrDepth, MaxDepth)
 			}
-			names.push()
+			d.names.push()
 		case '}', ']':
-			names.pop()
-		case '"':
-			if isName {
-				if other, ok := names.add(tok.String()); !ok {
-					return fmt.Errorf("%w: %q and %q at %q", ErrDuplicate, other, tok.String(), d.StackPointer())
-				}
-			}
+			d.names.pop()
 		}
 		if d.StackDepth() == 0 {
 			break
@@ -69,8 +68,20 @@ func Check(b []byte) error {
 	return nil
 }
 
+// checkName reads a member's name.
+func (d *decoder) checkName() error {
+	name, err := d.readName()
+	if err != nil {
+		return checkError(err)
+	}
+	if other, ok := d.names.add(name); !ok {
+		return fmt.Errorf("%w: %q and %q at %q", ErrDuplicate, other, name, d.StackPointer())
+	}
+	return nil
+}
+
 // nameNext reports whether the next token is a member's name.
-func nameNext(d *jsontext.Decoder) bool {
+func nameNext(d *decoder) bool {
 	kind, length := d.StackIndex(d.StackDepth())
 	return kind == '{' && length%2 == 0
 }
@@ -90,7 +101,8 @@ func trimPrefix(err error) string {
 	return strings.TrimPrefix(err.Error(), "jsontext: ")
 }
 
-// foldSet holds the names of the objects that are open, folded for case.
+// foldSet holds the names of the objects that are open, to be compared without
+// regard to case.
 type foldSet struct {
 	levels []foldLevel
 }
@@ -98,13 +110,16 @@ type foldSet struct {
 // foldLevel is one open object or array: a list that is scanned while it is
 // short, as most are, and a map beyond that.
 type foldLevel struct {
-	names  []string // as written
-	folded []string
-	wide   map[string]string // folded to written
+	names [][]byte          // as written
+	wide  map[string]string // folded to written
 }
 
-// foldScan is how many names are compared one by one before a map is built.
-const foldScan = 16
+const (
+	// foldScan is how many names are compared one by one before a map is built.
+	foldScan = 16
+	// foldKeep is how many levels a set keeps for the next message.
+	foldKeep = 16
+)
 
 func (s *foldSet) push() {
 	if n := len(s.levels); n < cap(s.levels) {
@@ -116,34 +131,54 @@ func (s *foldSet) push() {
 
 func (s *foldSet) pop() {
 	l := &s.levels[len(s.levels)-1]
-	l.names, l.folded, l.wide = l.names[:0], l.folded[:0], nil
+	l.names, l.wide = l.names[:0], nil
 	s.levels = s.levels[:len(s.levels)-1]
+}
+
+// reset empties the set: nothing keeps a message's bytes in memory.
+func (s *foldSet) reset() {
+	if cap(s.levels) > foldKeep {
+		s.levels = nil
+		return
+	}
+	s.levels = s.levels[:cap(s.levels)]
+	for i := range s.levels {
+		l := &s.levels[i]
+		clear(l.names[:cap(l.names)])
+		l.names, l.wide = l.names[:0], nil
+	}
+	s.levels = s.levels[:0]
 }
 
 // add records a name of the innermost object; it reports the other name and
 // false where one equal but for case was there.
-func (s *foldSet) add(name string) (other string, ok bool) {
+func (s *foldSet) add(name []byte) (other string, ok bool) {
 	l := &s.levels[len(s.levels)-1]
-	f := Fold(name)
 	if l.wide != nil {
-		if other, dup := l.wide[f]; dup {
-			return other, false
-		}
-		l.wide[f] = name
-		return "", true
+		return l.addWide(name)
 	}
-	for i, g := range l.folded {
-		if f == g {
-			return l.names[i], false
+	for _, n := range l.names {
+		if bytes.EqualFold(n, name) {
+			return string(n), false
 		}
 	}
-	l.names, l.folded = append(l.names, name), append(l.folded, f)
+	l.names = append(l.names, name)
 	if len(l.names) > foldScan {
 		l.wide = make(map[string]string, 4*foldScan)
-		for i, g := range l.folded {
-			l.wide[g] = l.names[i]
+		for _, n := range l.names {
+			l.wide[Fold(string(n))] = string(n)
 		}
 	}
+	return "", true
+}
+
+func (l *foldLevel) addWide(name []byte) (other string, ok bool) {
+	written := string(name)
+	folded := Fold(written)
+	if other, dup := l.wide[folded]; dup {
+		return other, false
+	}
+	l.wide[folded] = written
 	return "", true
 }
 

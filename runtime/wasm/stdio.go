@@ -77,14 +77,35 @@ func (s *stdio) config(first runtime.Call, legacy bool) peer.Config {
 	o := s.program.options
 	c := peer.Config{
 		Server: s.program.name, Limits: o.Limits, First: first, Legacy: legacy,
-		Shared: s.program.lifetime == runtime.LifetimeProcess,
-		Fault:  func(err *runtime.GuestError) { _, _ = s.stderr.Write([]byte(err.Detail + "\n")) },
-		Noise:  func(line string) { _, _ = s.stderr.Write([]byte(line + "\n")) },
+		Shared:  s.program.lifetime == runtime.LifetimeProcess,
+		Fault:   func(err *runtime.GuestError) { _, _ = s.stderr.Write([]byte(err.Detail + "\n")) },
+		Settled: s.settled,
+		Noise:   func(line string) { _, _ = s.stderr.Write([]byte(line + "\n")) },
 	}
 	if o.Signal != nil {
 		c.Signal = func(n plugins.Notification) { o.Signal(first.Session, n) }
 	}
 	return c
+}
+
+// settleTime is how long an answer waits at most for what a program says after
+// it. On one thread, goroutines that have something to say run before the
+// program waits for input again, which takes microseconds.
+const settleTime = 50 * time.Millisecond
+
+// settled waits until the program waits for input, and the peer for its output.
+func (s *stdio) settled() {
+	t := time.NewTimer(settleTime)
+	defer t.Stop()
+	for _, c := range []func() <-chan struct{}{s.system.Idle, s.out.Drained} {
+		select {
+		case <-c():
+		case <-t.C:
+			return
+		case <-s.ended:
+			return
+		}
+	}
 }
 
 // startError ends the program and says why there was no handshake.

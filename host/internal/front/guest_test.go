@@ -146,7 +146,7 @@ func (g *testGuest) CloseSession(session string) {
 func (g *testGuest) Close(context.Context) error { return nil }
 
 // newTestFront returns a front with one test guest behind it.
-func newTestFront(t *testing.T, cfg Config) (*Front, *testGuest) {
+func newTestFront(t testing.TB, cfg Config) (*Front, *testGuest) {
 	t.Helper()
 	sealer, err := seal.New(nil)
 	if err != nil {

@@ -112,7 +112,7 @@ func (k *call) addAsk(a *ask) {
 // does not say, so it must be plain: on a shared peer the only call that the
 // server can be working on, otherwise the youngest that can take an input.
 func (p *Peer) relate(a *ask) (*call, *plugins.Error) {
-	k, hosts := p.youngest(func(k *call) bool { return mayAsk(k.method) && !k.dropped && !k.done })
+	k, hosts := p.youngest(func(k *call) bool { return mayAsk(k.method) && !k.dropped && !k.done && k.held == nil })
 	if k == nil {
 		return nil, plugins.Errorf(plugins.CodeMethodNotFound, "%s is possible only while a tools/call, prompts/get or resources/read is worked on", a.method)
 	}

@@ -30,6 +30,8 @@ type call struct {
 	answer   plugins.Answer
 	err      error
 	dropped  bool // its caller has given up
+	// held is the server's answer, while what belongs before it may still come.
+	held *plugins.Answer
 
 	asks    []*ask // requests by the server that wait for an input
 	lastKey int
@@ -219,6 +221,30 @@ func (p *Peer) await(ctx context.Context, k *call) (plugins.Answer, error) {
 	}
 }
 
+// hold keeps a call's answer back until the server has settled. It reports false
+// where there is nothing to wait for.
+func (p *Peer) hold(k *call, a plugins.Answer) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	wants := k.who.notify != nil && (k.who.token != nil || k.who.level != "")
+	if p.cfg.Settled == nil || k.internal || !wants {
+		return false
+	}
+	k.held = &a
+	go func() {
+		p.cfg.Settled()
+		p.finish(k, a, nil)
+	}()
+	return true
+}
+
+// answered reports whether a call's answer is there but held.
+func (p *Peer) answered(k *call) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return k.held != nil
+}
+
 // forget removes a call that the server has not seen.
 func (p *Peer) forget(k *call) {
 	p.mu.Lock()
@@ -258,10 +284,14 @@ func (p *Peer) finish(k *call, a plugins.Answer, err *runtime.GuestError) {
 	p.settle(k, a, err)
 }
 
-// settle is finish with the lock held.
+// settle is finish with the lock held. Nothing that fails later takes an answer
+// back that is there already.
 func (p *Peer) settle(k *call, a plugins.Answer, err *runtime.GuestError) {
 	if k.done {
 		return
+	}
+	if k.held != nil {
+		a, err = *k.held, nil
 	}
 	k.done, k.answer = true, a
 	if err != nil {

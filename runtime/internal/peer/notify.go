@@ -67,10 +67,9 @@ func (p *Peer) takeLog(m wire.Message, size int) {
 	case hosts == 1:
 		p.enqueue(only, m, size)
 	default:
-		for _, k := range p.calls {
-			if !k.internal && k.who.level != "" {
-				p.enqueue(k, m, size)
-			}
+		// One client is behind all of them: it hears it once.
+		if k, _ := p.youngest(func(k *call) bool { return k.who.level != "" }); k != nil {
+			p.enqueue(k, m, size)
 		}
 	}
 }

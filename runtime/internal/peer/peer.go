@@ -42,6 +42,12 @@ type Config struct {
 	// Fault takes violations of the protocol that failed no call. It must not
 	// block. Nil drops them.
 	Fault func(*runtime.GuestError)
+	// Settled waits, for a short bounded time, until the server has nothing
+	// more to say for now and all that it has said was read. An answer to a
+	// call that wants progress or log messages is held until then, because
+	// some servers write those from another thread than the answer, and late.
+	// Nil: an answer ends its call as soon as it is there.
+	Settled func()
 }
 
 // ProbeError says that the server ended when it was probed with server/discover

@@ -192,8 +192,10 @@ func (p *Peer) takeAnswer(m wire.Message) {
 		p.failRunning(p.guestError(runtime.KindProtocol, "%s", withoutID(m.Answer)))
 		return
 	}
-	if k := p.callByID(m.ID); k != nil {
-		p.finish(k, p.fromServer(k, m.Answer), nil)
+	if k := p.callByID(m.ID); k != nil && !p.answered(k) {
+		if a := p.fromServer(k, m.Answer); !p.hold(k, a) {
+			p.finish(k, a, nil)
+		}
 		return
 	}
 	id, ok := intID(m.ID)

@@ -17,6 +17,8 @@ type Pipe struct {
 	closed  bool
 	err     error  // what the host reads at the end instead of io.EOF
 	wake    func() // tells the guest's system that something changed
+	reading bool   // the host waits in Read
+	drained []chan struct{}
 }
 
 // NewPipe returns a pipe that holds at most max bytes.
@@ -52,12 +54,36 @@ func (p *Pipe) Read(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(b) > 0 && len(p.buf) == 0 {
+		p.tellDrained()
 		if p.closed {
 			return 0, p.err
 		}
+		p.reading = true
 		p.changed.Wait()
+		p.reading = false
 	}
 	return p.take(b), nil
+}
+
+// Drained returns a channel that is closed when the host has come back to Read
+// after all that the pipe held, and so has dealt with it.
+func (p *Pipe) Drained() <-chan struct{} {
+	c := make(chan struct{})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drained = append(p.drained, c)
+	if p.closed && len(p.buf) == 0 || p.reading && len(p.buf) == 0 {
+		p.tellDrained()
+	}
+	return c
+}
+
+// tellDrained is called with mu held.
+func (p *Pipe) tellDrained() {
+	for _, c := range p.drained {
+		close(c)
+	}
+	p.drained = nil
 }
 
 // take is called with mu held.
