@@ -71,6 +71,10 @@ func (b *Backend) Load(ctx context.Context, a runtime.Artifact, o runtime.Option
 	if err == nil {
 		err = checkModule(&m, o.Limits)
 	}
+	code := a.Wasm
+	if err == nil {
+		code, err = boundTables(a.Wasm)
+	}
 	if err != nil {
 		return nil, &runtime.GuestError{Kind: runtime.KindLoad, Detail: err.Error()}
 	}
@@ -83,7 +87,7 @@ func (b *Backend) Load(ctx context.Context, a runtime.Artifact, o runtime.Option
 	ctx = context.WithoutCancel(ctx)
 	p.wazero = wazero.NewRuntimeWithConfig(ctx, b.runtimeConfig(cache, o.Limits))
 	ctx, p.stopCompiling = context.WithCancel(ctx)
-	go p.compile(ctx, a.Wasm)
+	go p.compile(ctx, code)
 	return p, nil
 }
 

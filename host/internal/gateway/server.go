@@ -76,7 +76,9 @@ type unavailable struct {
 	err  error
 }
 
-func (e *unavailable) Error() string { return fmt.Sprintf("server %q cannot be used: %v", e.name, e.err) }
+func (e *unavailable) Error() string {
+	return fmt.Sprintf("server %q cannot be used: %v", e.name, e.err)
+}
 
 func (e *unavailable) Unwrap() error { return e.err }
 
