@@ -24,11 +24,8 @@ func Example() {
 	}
 	defer func() { _ = h.Close() }()
 	result, err := h.CallTool(ctx, "greet", map[string]string{"name": "Ada"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(string(result))
-	// Output: {"resultType":"complete","content":[{"type":"text","text":"Hello, Ada!"}],"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"hello","version":"1.0.0","title":"Hello"}}}
+	fmt.Println(string(result), err)
+	// Output: {"resultType":"complete","content":[{"type":"text","text":"Hello, Ada!"}],"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"hello","version":"1.0.0","title":"Hello"}}} <nil>
 }
 
 // Serve MCP beside whatever else a program serves over HTTP.

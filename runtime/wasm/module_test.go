@@ -31,6 +31,7 @@ func assemble(body string, handlerType byte, imports ...string) []byte {
 		section(1, vector("\x60\x01\x7f\x00", "\x60\x00\x00")) +
 		section(2, vector(imports...)) +
 		section(3, vector(string(handlerType))) +
+		section(4, vector("\x70\x00\x00")) + // a table without a maximum
 		section(5, vector("\x00\x01")) +
 		section(7, vector(name("memory")+"\x02\x00", name("mcpwasm_v1_handle")+"\x00"+leb(len(imports)))) +
 		section(10, vector(leb(len(code))+code)))
@@ -48,8 +49,10 @@ func TestHandmadeModules(t *testing.T) {
 		want failing
 	}{
 		{"unreachable", assemble("\x00", 0), failing{"echo", runtime.KindTrap, "", "unreachable"}},
-		{"endless loop", assemble("\x03\x40\x0c\x00\x0b", 0), failing{"echo", runtime.KindDeadline, "deadline=300ms", ""}},
+		{"endless loop", assemble("\x03\x40\x0c\x00\x0b", 0), failing{"echo", runtime.KindDeadline, "deadline=2s", ""}},
 		{"endless recursion", assemble("\x20\x00\x10\x00", 0), failing{"echo", runtime.KindTrap, "", "stack overflow"}},
+		{"a table of 4e9 elements, refused with -1", assemble("\xd0\x70\x41\x80\xd0\xac\xf3\x7e\xfc\x0f\x00\x41\x7f\x46\x04\x40\x00\x0b", 0),
+			failing{"echo", runtime.KindTrap, "", "unreachable"}},
 		{"never answers", assemble("", 0), failing{"echo", runtime.KindProtocol, "", "without an answer"}},
 		{"message to nowhere", assemble("\x41\x70\x10\x00", 0, read), failing{"echo", runtime.KindTrap, "", "message_read: out of bounds"}},
 		{"handler of another type", assemble("", 1), failing{"echo", runtime.KindLoad, "", "another type"}},
@@ -58,7 +61,7 @@ func TestHandmadeModules(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := open(t, tt.wasm, runtime.Options{Limits: runtime.Limits{Deadline: 300 * time.Millisecond}})
+			s := open(t, tt.wasm, runtime.Options{Limits: runtime.Limits{Deadline: 2 * time.Second}})
 			for range 2 {
 				_, err := s.Handle(t.Context(), tool("echo"))
 				checkFailure(t, err, tt.want)

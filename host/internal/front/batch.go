@@ -10,7 +10,7 @@ import (
 // batch collects the answers to an array of messages (MCP 2025-03-26,
 // basic/index, "Batches") and writes them as one array.
 type batch struct {
-	write func([]byte) error
+	write func([]byte) error // called once; nil where nothing is answered
 
 	mu      sync.Mutex
 	waiting int
@@ -46,8 +46,13 @@ func (b *batch) skip() {
 
 func (b *batch) finish() {
 	b.waiting--
-	if b.waiting == 0 && len(b.out) > 0 {
-		// A client that is gone is told of nowhere.
-		_ = b.write(append(b.out, ']'))
+	if b.waiting > 0 {
+		return
 	}
+	out := b.out
+	if len(out) > 0 {
+		out = append(out, ']')
+	}
+	// A client that is gone is told of nowhere.
+	_ = b.write(out)
 }

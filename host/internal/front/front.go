@@ -50,6 +50,9 @@ type Config struct {
 	// SessionIdle is how long an HTTP session is kept without a request.
 	// Default 30 minutes.
 	SessionIdle time.Duration
+	// InputTimeout is how long a client of an older revision may take to answer
+	// what a server asks it. Default 5 minutes.
+	InputTimeout time.Duration
 	// AllowedOrigins may be sent beside the endpoint's own origin, as
 	// "https://host" or "https://host:port".
 	AllowedOrigins []string
@@ -76,6 +79,7 @@ func New(cfg Config) *Front {
 	def(&cfg.MaxRequests, 128)
 	def(&cfg.MaxSessions, 1000)
 	def(&cfg.SessionIdle, 30*time.Minute)
+	def(&cfg.InputTimeout, 5*time.Minute)
 	f := &Front{cfg: cfg, gw: cfg.Gateway, log: cfg.Log, closing: make(chan struct{})}
 	f.sessions.front = f
 	return f

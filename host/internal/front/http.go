@@ -26,6 +26,8 @@ const (
 
 // ServeHTTP is the MCP endpoint: Streamable HTTP of all revisions.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The connection may have an old deadline from the request before.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	if !f.checkOrigin(w, r) {
 		return
 	}
@@ -77,6 +79,9 @@ func (f *Front) post(w http.ResponseWriter, r *http.Request, principal string) {
 		return
 	}
 	m, err := wire.ParseChecked(body)
+	if err != nil && m.Kind == wire.Response {
+		f.badResponse(r, principal, m, err)
+	}
 	if err != nil {
 		writeAnswer(w, http.StatusBadRequest, m.ID, plugins.Answer{Error: asError(err)})
 		return
@@ -215,13 +220,21 @@ func (f *Front) keepAlive(ew *eventWriter) (stop func()) {
 }
 
 func (f *Front) writeAll(w http.ResponseWriter, data []byte) {
+	bound(w)
 	_, err := w.Write(data)
 	f.logError("answer", err)
+}
+
+// bound gives a client a bounded time to accept what it is sent. A writer that
+// knows no deadlines has its server's own.
+func bound(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
 }
 
 // writeAnswer writes one response as plain JSON.
 func writeAnswer(w http.ResponseWriter, status int, id wire.ID, a plugins.Answer) {
 	data := wire.Message{Kind: wire.Response, ID: id, Answer: a}.Append(nil)
+	bound(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	// A client that is gone is told of nowhere.

@@ -75,12 +75,9 @@ func (f *Front) postLegacy(w http.ResponseWriter, r *http.Request, principal str
 		return
 	}
 	// The work outlives the connection: a client that loses it may come back
-	// for the rest, and one that wants it to stop says so.
-	_, held, _ := f.sessions.use(h.id, principal)
+	// for the rest, and one that wants it to stop says so. It ends with the
+	// session, which is idle while nobody is connected.
 	go func() {
-		if held != nil {
-			defer held()
-		}
 		answer := h.request(ctx, m, st)
 		cancelled := ctx.Err() != nil
 		end()
@@ -91,6 +88,17 @@ func (f *Front) postLegacy(w http.ResponseWriter, r *http.Request, principal str
 		st.finish(wire.OneLine(wire.Message{Kind: wire.Response, ID: m.ID, Answer: answer}.Append(nil)))
 	}()
 	f.deliver(w, r, h, st)
+}
+
+// badResponse takes an answer of the client's that is none: whoever waits for it
+// hears so.
+func (f *Front) badResponse(r *http.Request, principal string, m wire.Message, err error) {
+	h, release, ok := f.sessions.use(r.Header.Get(headerSession), principal)
+	if !ok {
+		return
+	}
+	defer release()
+	h.response(wire.Message{Kind: wire.Response, ID: m.ID, Answer: plugins.Answer{Error: asError(err)}})
 }
 
 func (f *Front) startLegacy(w http.ResponseWriter, h *httpSession, id wire.ID) *stream {
@@ -106,6 +114,10 @@ func (f *Front) startLegacy(w http.ResponseWriter, h *httpSession, id wire.ID) *
 func (f *Front) deliver(w http.ResponseWriter, r *http.Request, h *httpSession, st *stream) {
 	if data, ok := st.only(r.Context()); ok {
 		h.drop(st)
+		if data == nil { // all of it was cancelled
+			w.WriteHeader(http.StatusAccepted)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		f.writeAll(w, data)
 		return
@@ -120,11 +132,7 @@ func (f *Front) deliver(w http.ResponseWriter, r *http.Request, h *httpSession, 
 			return
 		}
 	}
-	complete, err := st.serve(r.Context(), ew, p)
-	f.logError("event stream", err)
-	if complete {
-		h.drop(st)
-	}
+	f.logError("event stream", st.serve(r.Context(), ew, p))
 }
 
 // sessionMethod serves GET, the stream of what belongs to no request or the
@@ -168,11 +176,7 @@ func (f *Front) sessionMethod(w http.ResponseWriter, r *http.Request, principal 
 	if err := ew.open(); err != nil {
 		return
 	}
-	complete, err := st.serve(ctx, ew, st.attach(n, true))
-	f.logError("event stream", err)
-	if complete && st != h.common {
-		h.drop(st)
-	}
+	f.logError("event stream", st.serve(ctx, ew, st.attach(n, true)))
 }
 
 // postBatch serves an array of messages for a session of 2025-03-26.

@@ -460,12 +460,13 @@ func TestHTTPSubscription(t *testing.T) {
 // FuzzHTTPHeaders holds that no headers make the front answer a call whose
 // headers do not say what its body does.
 func FuzzHTTPHeaders(f *testing.F) {
+	f.Add("2026-07-28", "tools/call", "echo", "http://127.0.0.1")
 	f.Add("2026-07-28", "tools/call", "echo", "http://example.com")
 	f.Add("2026-07-28", "tools/call", "=?base64?ZWNobw==?=", "")
 	f.Add("2025-11-25", "TOOLS/CALL", "=?base64?!?=", "null")
 	f.Fuzz(func(t *testing.T, version, method, name, origin string) {
 		front, _ := newTestFront(t, Config{})
-		r := httptest.NewRequest("POST", "http://example.com/mcp", strings.NewReader(echoCall))
+		r := httptest.NewRequest("POST", "http://127.0.0.1/mcp", strings.NewReader(echoCall))
 		r.Header.Set("Content-Type", "application/json")
 		r.Header["Mcp-Protocol-Version"] = []string{version}
 		r.Header["Mcp-Method"] = []string{method}
@@ -476,7 +477,7 @@ func FuzzHTTPHeaders(f *testing.F) {
 		w := httptest.NewRecorder()
 		front.ServeHTTP(w, r)
 		right := version == "2026-07-28" && method == "tools/call" && (name == "echo" || name == "=?base64?ZWNobw==?=") &&
-			(origin == "" || strings.EqualFold(origin, "http://example.com") || strings.EqualFold(origin, "https://example.com"))
+			(origin == "" || origin == "http://127.0.0.1")
 		if ok := w.Code == 200 && strings.Contains(w.Body.String(), "structuredContent"); ok != right {
 			t.Errorf("status %d %s for %q %q %q %q", w.Code, w.Body, version, method, name, origin)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
@@ -400,9 +401,13 @@ func (s *session) ask(ctx context.Context, method string, params wire.Object, ou
 	if s.hung != nil {
 		hung = s.hung.Done()
 	}
+	patience := time.NewTimer(s.front.cfg.InputTimeout)
+	defer patience.Stop()
 	select {
 	case a := <-ch:
 		return a, nil
+	case <-patience.C:
+		return plugins.Answer{}, fmt.Errorf("the client did not answer %s in %v", method, s.front.cfg.InputTimeout)
 	case <-hung:
 		return plugins.Answer{}, errors.New("the client hung up before it answered " + method)
 	case <-ctx.Done():

@@ -40,7 +40,7 @@ func quoted(s string) string { return string(wire.Quote(s)) }
 func preflight(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "POST, GET, DELETE")
-	h.Set("Access-Control-Allow-Headers", "Content-Type, Accept, Authorization, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name")
+	h.Set("Access-Control-Allow-Headers", "Content-Type, Accept, Authorization, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, *")
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -58,11 +58,7 @@ func (f *Front) hostAllowed(r *http.Request) bool {
 // isLoopback reports whether a host, with or without a port, is this machine's
 // own.
 func isLoopback(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	host := hostOf(hostport)
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}
@@ -75,8 +71,27 @@ func (f *Front) originAllowed(origin string, r *http.Request) bool {
 		return true
 	}
 	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || u.Path != "" || u.User != nil {
+	if err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host {
 		return false
 	}
-	return (u.Scheme == "http" || u.Scheme == "https") && strings.EqualFold(u.Host, r.Host)
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	// A page of any name is of the endpoint's own origin once that name is
+	// rebound to this address; an address and a loopback name cannot be.
+	return u.Scheme == scheme && strings.EqualFold(u.Host, r.Host) &&
+		(isAddress(r.Host) || isLoopback(r.Host) || slices.Contains(f.cfg.AllowedHosts, r.Host))
+}
+
+// isAddress reports whether a host, with or without a port, is an IP address.
+func isAddress(hostport string) bool { return net.ParseIP(hostOf(hostport)) != nil }
+
+// hostOf returns a host without its port and brackets.
+func hostOf(hostport string) string {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 }

@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"sync"
 	"time"
 )
@@ -127,18 +128,32 @@ func (t *sessionTable) closeAll() {
 	}
 }
 
-// maxStreams bounds the streams that a session keeps for reconnection.
-const maxStreams = 256
+// Bounds of the streams that a session keeps for reconnection: all of them, and
+// those that are complete, which a client may come back to when it lost the
+// connection before it had the end.
+const (
+	maxStreams  = 256
+	maxFinished = 8
+)
 
 // open adds a stream for one request; nil where the session has too many.
 func (h *httpSession) open() *stream {
 	h.streamsMu.Lock()
 	defer h.streamsMu.Unlock()
-	if len(h.streams) >= maxStreams {
-		for id, s := range h.streams {
-			if s != h.common && s.spent() {
-				delete(h.streams, id)
-			}
+	var finished []*stream
+	for id, s := range h.streams {
+		switch done := s.finished(); {
+		case done.IsZero():
+		case time.Since(done) > streamLinger:
+			delete(h.streams, id)
+		default:
+			finished = append(finished, s)
+		}
+	}
+	slices.SortFunc(finished, func(a, b *stream) int { return b.finished().Compare(a.finished()) })
+	for i, s := range finished {
+		if i >= maxFinished-1 {
+			delete(h.streams, s.id)
 		}
 	}
 	if len(h.streams) >= maxStreams {
@@ -157,7 +172,7 @@ func (h *httpSession) stream(id string) (*stream, bool) {
 	return s, ok
 }
 
-// drop forgets a stream that was delivered to its end.
+// drop forgets a stream that nobody can come back to.
 func (h *httpSession) drop(s *stream) {
 	h.streamsMu.Lock()
 	defer h.streamsMu.Unlock()

@@ -149,6 +149,10 @@ func (c *conn) receive(ctx context.Context, data []byte) {
 		return
 	}
 	m, err := wire.ParseChecked(data)
+	if err != nil && m.Kind == wire.Response {
+		c.badResponse(m, err)
+		return
+	}
 	if err != nil {
 		c.reply(m.ID, plugins.Answer{Error: asError(err)})
 		return
@@ -177,6 +181,14 @@ func (c *conn) dispatch(ctx context.Context, m wire.Message, done func(plugins.A
 	default:
 		done(fail(plugins.CodeInvalidParams, "Invalid params: a request of %s has %q and %q in its _meta; a client of an older revision sends initialize first",
 			plugins.ProtocolVersion, plugins.MetaProtocolVersion, plugins.MetaClientCapabilities))
+	}
+}
+
+// badResponse takes an answer of the client's that is none: whoever waits for it
+// hears so.
+func (c *conn) badResponse(m wire.Message, err error) {
+	if s := c.legacy(); s != nil {
+		s.response(wire.Message{Kind: wire.Response, ID: m.ID, Answer: plugins.Answer{Error: asError(err)}})
 	}
 }
 
@@ -272,7 +284,12 @@ func (c *conn) batch(ctx context.Context, data []byte) {
 		c.reply("", fail(plugins.CodeInvalidRequest, "Invalid request: an array of messages is for sessions of %s only, and not empty", revision20250326))
 		return
 	}
-	b := newBatch(len(elems), c.write)
+	b := newBatch(len(elems), func(data []byte) error {
+		if data == nil {
+			return nil
+		}
+		return c.write(data)
+	})
 	for _, e := range elems {
 		m, err := wire.ParseChecked(e)
 		switch {
@@ -296,6 +313,9 @@ func (c *conn) legacy() *session {
 
 // send implements link.
 func (c *conn) send(m wire.Message) error {
+	if m.Method == plugins.NotifyCloseStream {
+		return nil // there is no event stream that could be closed
+	}
 	c.outMu.Lock()
 	defer c.outMu.Unlock()
 	c.buf = m.Append(c.buf[:0])

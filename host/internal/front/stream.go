@@ -103,15 +103,15 @@ func (s *stream) hangUp(params wire.Object) {
 	s.wakeLocked()
 }
 
-// spent reports whether nobody will come back for the stream.
-func (s *stream) spent() bool {
+// finished returns when the stream was completed; zero: it is not.
+func (s *stream) finished() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.done.IsZero() && time.Since(s.done) > streamLinger
+	return s.done
 }
 
-// only returns the stream's single message, once it is complete; ok is false as
-// soon as it is known to need an event stream.
+// only returns the stream's single message, or nil for none, once it is complete;
+// ok is false as soon as it is known to need an event stream.
 func (s *stream) only(ctx context.Context) (data []byte, ok bool) {
 	for {
 		s.mu.Lock()
@@ -119,6 +119,8 @@ func (s *stream) only(ctx context.Context) (data []byte, ok bool) {
 		events, first, cut := s.events, s.first, s.cut
 		s.mu.Unlock()
 		switch {
+		case complete && len(events) == 0:
+			return nil, true
 		case complete && len(events) == 1 && first == 1 && cut == 0:
 			return events[0], true
 		case complete || len(events) > 0 || cut > 0:
@@ -187,28 +189,27 @@ func (s *stream) next(ctx context.Context, p position, tick <-chan time.Time) (e
 }
 
 // serve writes the events after a position to a connection, until the stream is
-// complete, the server or a newer connection ends this one, or ctx is done. It
-// reports whether the client has everything.
-func (s *stream) serve(ctx context.Context, w *eventWriter, p position) (complete bool, err error) {
+// complete, the server or a newer connection ends this one, or ctx is done.
+func (s *stream) serve(ctx context.Context, w *eventWriter, p position) error {
 	ticker := time.NewTicker(keepAlive)
 	defer ticker.Stop()
 	for {
 		evs, number, end, idle := s.next(ctx, p, ticker.C)
 		if idle {
 			if err := w.comment(); err != nil {
-				return false, err
+				return err
 			}
 			continue
 		}
 		for i, data := range evs {
 			if err := w.event(s.eventID(number+i), data); err != nil {
-				return false, err
+				return err
 			}
 			p.n = number + i
 		}
 		s.took(p.n)
 		if end {
-			return s.complete(p.n), w.retry(s.retryMillis())
+			return w.retry(s.retryMillis())
 		}
 	}
 }
@@ -217,12 +218,6 @@ func (s *stream) took(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sent = max(s.sent, n)
-}
-
-func (s *stream) complete(n int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !s.done.IsZero() && n >= s.first+len(s.events)-1
 }
 
 func (s *stream) retryMillis() int {

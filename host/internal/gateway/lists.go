@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -18,24 +20,57 @@ import (
 // gave no hint. Lists are data here; what changes them is told to subscribers.
 const defaultTTLMillis = 60_000
 
-// each calls f with what every server that works says about itself. A server
-// that does not is reported and passed over, unless it is the only one.
+// Bounds of waiting for servers while several are listed: one that hangs must not
+// keep the others from their clients. It is listed once it has answered, which
+// subscribers are told.
+const (
+	listWait  = 5 * time.Second
+	listRetry = 30 * time.Second // until a server that failed is asked again
+)
+
+// each calls f with what every server that works says about itself. Of several,
+// one that does not work, or not yet, is passed over.
 func (g *Gateway) each(ctx context.Context, f func(s *Server, d *plugins.Definitions)) error {
-	for _, s := range g.Servers() {
-		d, err := s.definitions(ctx)
-		switch {
-		case err == nil && g.cfg.Prefix:
-			f(s, d.prefixed)
-		case err == nil:
+	servers := g.Servers()
+	if !g.cfg.Prefix {
+		for _, s := range servers {
+			d, err := s.definitions(ctx)
+			if err != nil {
+				return err
+			}
 			f(s, d.own)
-		case !g.cfg.Prefix:
-			return err
-		case s.err == nil: // one that never started was reported then
-			g.cfg.Log.Warn("a server cannot be listed", "server", s.name, "error", err)
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		return nil
+	}
+	sets := make([]*definitionSet, len(servers))
+	wait, cancel := context.WithTimeout(ctx, listWait)
+	defer cancel()
+	var all sync.WaitGroup
+	for i, s := range servers {
+		if sets[i] = s.defs.Load(); sets[i] == nil && !s.failedLately() {
+			all.Go(func() { sets[i] = g.listable(wait, s) })
 		}
+	}
+	all.Wait()
+	for i, s := range servers {
+		if sets[i] != nil {
+			f(s, sets[i].prefixed)
+		}
+	}
+	return ctx.Err()
+}
+
+// listable returns a server's definitions, or nil where it has none in time.
+func (g *Gateway) listable(ctx context.Context, s *Server) *definitionSet {
+	d, err := s.definitions(ctx)
+	switch {
+	case err == nil:
+		return d
+	case ctx.Err() != nil:
+		g.cfg.Log.Warn("a server takes long to say what it has; the others are listed without it", "server", s.name)
+		go s.tellWhenListable()
+	case s.err == nil: // one that never started was reported then
+		g.cfg.Log.Warn("a server cannot be listed", "server", s.name, "error", err)
 	}
 	return nil
 }

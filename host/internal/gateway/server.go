@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -45,6 +46,8 @@ type Server struct {
 	mu         sync.Mutex
 	stale      map[string]bool // list_changed methods not yet acted on
 	refreshing bool
+	failed     time.Time // when the definitions could not be read last; zero: they could
+	awaited    bool      // somebody waits to tell that they are there
 }
 
 // Cache keeps definitions between processes.
@@ -124,6 +127,44 @@ func (s *Server) definitions(ctx context.Context) (*definitionSet, error) {
 	}))
 }
 
+// failedLately reports whether the server failed to say what it has a moment ago.
+func (s *Server) failedLately() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err != nil || !s.failed.IsZero() && time.Since(s.failed) < listRetry
+}
+
+func (s *Server) noteFailure(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = time.Time{}
+	if err != nil {
+		s.failed = time.Now()
+	}
+}
+
+// tellWhenListable waits for a server that lists were made without, and has the
+// clients ask again.
+func (s *Server) tellWhenListable() {
+	s.mu.Lock()
+	waiting := s.awaited
+	s.awaited = true
+	s.mu.Unlock()
+	if waiting {
+		return
+	}
+	_, err := s.definitions(context.Background())
+	s.mu.Lock()
+	s.awaited = false
+	s.mu.Unlock()
+	if err != nil {
+		return
+	}
+	for _, method := range []string{plugins.NotifyToolsListChanged, plugins.NotifyPromptsListChanged, plugins.NotifyResourcesListChanged} {
+		s.changed(Event{Method: method})
+	}
+}
+
 func (s *Server) await(ctx context.Context, done <-chan singleflight.Result) (*definitionSet, error) {
 	select {
 	case r := <-done:
@@ -144,6 +185,7 @@ func (s *Server) read(first bool) (*definitionSet, error) {
 	own, err := readDefinitions(ctx, func(ctx context.Context, m plugins.Message) (plugins.Answer, error) {
 		return s.guest.Handle(ctx, runtime.Call{Message: m})
 	})
+	s.noteFailure(err)
 	if err != nil {
 		return nil, s.blame(err)
 	}
@@ -161,7 +203,7 @@ func (s *Server) blame(err error) error {
 	if _, ok := errors.AsType[*runtime.GuestError](err); ok {
 		return err
 	}
-	return fmt.Errorf("server %q: %v", s.name, err)
+	return fmt.Errorf("server %q: %s", s.name, err)
 }
 
 func (s *Server) cached() (*definitionSet, bool) {
@@ -279,6 +321,9 @@ func decodeDefinitions(data []byte) (*plugins.Definitions, error) {
 	var in storedDefinitions
 	if err := json.Unmarshal(data, &in); err != nil {
 		return nil, err
+	}
+	if wire.KindOf(in.Capabilities) != "an object" || len(in.Lists) != len(lists) {
+		return nil, errors.New("not definitions")
 	}
 	d := &plugins.Definitions{ServerInfo: in.ServerInfo, Capabilities: in.Capabilities, Instructions: in.Instructions}
 	for _, spec := range lists {
