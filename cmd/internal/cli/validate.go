@@ -12,6 +12,7 @@ import (
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry"
 	"github.com/mcpwasm/mcpwasm/runtime"
+	"github.com/mcpwasm/mcpwasm/runtime/wasm"
 )
 
 // validateJSON is the output of validate.
@@ -80,7 +81,7 @@ func validate(ctx context.Context, path string) (validateJSON, error) {
 		}
 		at := "servers." + server.Name + ".source"
 		if err == nil {
-			at, err = checkShape(server, a)
+			at, err = checkRunnable(server, a)
 		}
 		if err != nil {
 			v.Problems = append(v.Problems, file.At(at, err))
@@ -92,13 +93,15 @@ func validate(ctx context.Context, path string) (validateJSON, error) {
 	return v, nil
 }
 
-// checkShape refuses a lifetime that a module's shape cannot have.
-func checkShape(server config.Server, a registry.Artifact) (path string, err error) {
-	if a.Module.Shape == plugins.ShapeStdio && server.Lifetime == runtime.LifetimeCall {
-		return "servers." + server.Name + ".lifetime",
-			errors.New("a stdio server cannot live for one call: use session or process")
+// checkRunnable asks what serving would ask, and says which part of the file the
+// error is about.
+func checkRunnable(server config.Server, a registry.Artifact) (path string, err error) {
+	path = "servers." + server.Name
+	o := runtime.Options{Lifetime: server.Lifetime, Limits: server.Limits}
+	if _, err := o.LifetimeFor(a.Module.Shape); err != nil {
+		return path + ".lifetime", err
 	}
-	return "", nil
+	return path + ".source", wasm.Check(&a.Module, o)
 }
 
 func (v *validateJSON) print(s Streams, asJSON bool) error {
