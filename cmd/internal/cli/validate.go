@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +23,8 @@ type validateJSON struct {
 	Valid    bool             `json:"valid"`
 	Servers  []validServer    `json:"servers"`  // those that can be run
 	Problems []config.Problem `json:"problems"` // in the order of the file's lines
+
+	form bool // the problems are with the file's form, not with the modules
 }
 
 type validServer struct {
@@ -68,7 +72,7 @@ func validate(ctx context.Context, path string) (validateJSON, error) {
 	v := validateJSON{File: path, Servers: []validServer{}, Problems: []config.Problem{}}
 	file, err := config.Load(path, os.LookupEnv)
 	if problems, ok := errors.AsType[config.Errors](err); ok {
-		v.Problems = problems
+		v.Problems, v.form = problems, true
 		return v, nil
 	}
 	if err != nil {
@@ -89,6 +93,7 @@ func validate(ctx context.Context, path string) (validateJSON, error) {
 		}
 		v.Servers = append(v.Servers, validServer{server.Name, server.Source, a.Digest, a.Module.Shape, a.Module.Size})
 	}
+	slices.SortStableFunc(v.Problems, func(a, b config.Problem) int { return cmp.Compare(a.Line, b.Line) })
 	v.Valid = len(v.Problems) == 0
 	return v, nil
 }
@@ -115,7 +120,10 @@ func (v *validateJSON) print(s Streams, asJSON bool) error {
 	if v.Valid {
 		return nil
 	}
-	return config.Errors(v.Problems)
+	if v.form {
+		return config.Errors(v.Problems)
+	}
+	return &failure{ExitInput, config.Errors(v.Problems), ""}
 }
 
 func (v *validateJSON) printText(s Streams) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -148,7 +149,8 @@ func (s *Server) blame(err error) error {
 	if _, ok := errors.AsType[*runtime.GuestError](err); ok {
 		return err
 	}
-	return fmt.Errorf("server %q: %v", s.name, err)
+	prefix := fmt.Sprintf("server %q: ", s.name)
+	return errors.New(prefix + strings.TrimPrefix(err.Error(), prefix))
 }
 
 func (s *Server) cached() (*definitionSet, bool) {
