@@ -38,7 +38,7 @@ func failure(ctx context.Context, err error, s *wasi.System, stderr *lines) erro
 // starved names the memory limit where a guest failed with hardly any memory
 // left: its allocator has asked for more than it may have.
 func (p *program) starved(m api.Module, err error) error {
-	e, ok := err.(*runtime.GuestError)
+	e, ok := errors.AsType[*runtime.GuestError](err)
 	limit := p.options.Limits.MemoryBytes
 	if !ok || e.Kind != runtime.KindTrap && e.Kind != runtime.KindExit || m == nil || m.Memory() == nil ||
 		uint64(m.Memory().Size()) < limit-limit/8 {

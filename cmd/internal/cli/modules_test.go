@@ -39,11 +39,12 @@ func reactor(body, data string, imports ...string) string {
 
 // writeModules writes the modules into a folder: strange imports what no host
 // has; failing writes a line to its standard error and answers everything with
-// an error; trapping writes it and traps.
+// an error; trapping writes twelve lines and traps.
 func writeModules(dir string) error {
 	const line, answer = "the key is missing\n", `{"error":{"code":-32603,"message":"no weather today"}}`
-	// The vector for fd_write, room for what it wrote, the line, the answer.
-	data := word(12) + word(len(line)) + word(0) + line + answer
+	lines := strings.Repeat("at first\n", 2) + strings.Repeat("it goes on\n", 9) + line
+	// The vector for fd_write and room for what it wrote stand before the text.
+	written := func(text string) string { return word(12) + word(len(text)) + word(0) + text }
 	imports := []string{
 		name("mcpwasm_v1") + name("answer_write") + "\x00\x01",
 		name("wasi_snapshot_preview1") + name("fd_write") + "\x00\x02",
@@ -51,8 +52,8 @@ func writeModules(dir string) error {
 	write := i32(2) + i32(0) + i32(1) + i32(8) + "\x10\x01" + "\x1a"
 	for file, module := range map[string]string{
 		"strange.wasm":  reactor("", "", name("env")+name("nothing")+"\x00\x00"),
-		"failing.wasm":  reactor(write+i32(12+byte(len(line)))+i32(byte(len(answer)))+"\x10\x00", data, imports...),
-		"trapping.wasm": reactor(write+"\x00", data, imports...),
+		"failing.wasm":  reactor(write+i32(12+byte(len(line)))+i32(byte(len(answer)))+"\x10\x00", written(line)+answer, imports...),
+		"trapping.wasm": reactor(write+"\x00", written(lines), imports...),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(module), 0o600); err != nil {
 			return err
