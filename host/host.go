@@ -46,7 +46,8 @@ type Config struct {
 	// made with mode 0700; whoever can write to it decides what runs. "" keeps
 	// both in memory only.
 	CacheDir string
-	// Logger takes what an operator should know. Nil drops it.
+	// Logger takes what an operator should know, and as [LogStderr] what the
+	// servers write. Nil drops it.
 	Logger *slog.Logger
 	// Version is what the host calls its own version towards clients when it
 	// stands for several servers. Default "0".
@@ -61,6 +62,10 @@ type Config struct {
 	// MaxMessageBytes bounds a message from a client. Default 4 MiB.
 	MaxMessageBytes int
 }
+
+// LogStderr is the message of records that hold a line of a server's standard
+// error, in the attribute "line" at level Info.
+const LogStderr = "stderr"
 
 // HTTPOptions are the settings of [Host.Handler]. The zero value is safe.
 type HTTPOptions struct {
@@ -107,7 +112,7 @@ type Status struct {
 	Source string
 	Digest string        // "sha256:" and hexadecimal digits, "" if it was not opened
 	Shape  plugins.Shape // "" if it was not opened
-	Err    error         // why it cannot be used, or nil
+	Err    error         // why it cannot be used, beginning with its name, or nil
 }
 
 // Host runs servers. It is safe for concurrent use.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/internal/privdir"
@@ -45,10 +46,19 @@ func (h *Host) openOne(ctx context.Context, s Server) entry {
 		err = h.start(ctx, e, artifact)
 	}
 	if err != nil {
-		e.status.Err = err
-		e.server.Fail(err)
+		e.status.Err = named(s.Name, err)
+		e.server.Fail(e.status.Err)
 	}
 	return e
+}
+
+// named names the server in an error, which the runtime's own do already.
+func named(server string, err error) error {
+	prefix := fmt.Sprintf("server %q", server)
+	if strings.HasPrefix(err.Error(), prefix) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", prefix, err)
 }
 
 func openArtifact(ctx context.Context, s Server) (registry.Artifact, error) {
@@ -83,7 +93,7 @@ func (h *Host) start(ctx context.Context, e entry, a registry.Artifact) error {
 			Args: e.config.Args, Env: e.config.Env,
 			Lifetime: e.config.Lifetime, Limits: e.config.Limits,
 			Signal: e.server.Signal,
-			Stderr: func(line string) { log.Info("stderr", "line", line) },
+			Stderr: func(line string) { log.Info(LogStderr, "line", line) },
 		})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -82,6 +83,20 @@ func (l Limits) Defaults() Limits {
 	def(&l.CancelGrace, 250*time.Millisecond)
 	def(&l.Park, 5*time.Minute)
 	return l
+}
+
+// FormatBytes writes a number of bytes as the configuration does, in the largest
+// unit of KiB, MiB and GiB that divides it: "8MiB". One that is no whole KiB
+// stays a number: "1000".
+func FormatBytes[T int | uint64](n T) string {
+	v, unit := uint64(n), ""
+	for _, larger := range []string{"KiB", "MiB", "GiB"} {
+		if v == 0 || v%1024 != 0 {
+			break
+		}
+		v, unit = v/1024, larger
+	}
+	return strconv.FormatUint(v, 10) + unit
 }
 
 func def[T comparable](v *T, d T) {

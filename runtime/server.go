@@ -175,7 +175,7 @@ func (s *Server) checkSize(m plugins.Message) error {
 	if n := len(m.Method) + len(m.Params); n > most {
 		return &GuestError{
 			Kind:   KindLimit,
-			Limit:  fmt.Sprintf("message=%d", most),
+			Limit:  "message=" + FormatBytes(most),
 			Detail: fmt.Sprintf("the message has %d bytes", n),
 		}
 	}

@@ -501,3 +501,13 @@ func hammer(t *testing.T, shape plugins.Shape, lifetime runtime.Lifetime) {
 	}
 	all.Wait()
 }
+
+func TestFormatBytes(t *testing.T) {
+	for n, want := range map[uint64]string{
+		0: "0", 1000: "1000", 1024: "1KiB", 1536: "1536", 8 << 20: "8MiB", 8<<20 + 1024: "8193KiB", 3 << 30: "3GiB", 1 << 50: "1048576GiB",
+	} {
+		if got := runtime.FormatBytes(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}

@@ -62,14 +62,21 @@ func (b *Backend) openCache() (wazero.CompilationCache, error) {
 	return b.cache, nil
 }
 
+// Check refuses a module that could be compiled but not run with the given
+// options: a shape that this backend does not know, a memory that starts above
+// the limit, an import that the host does not have. The error is one line that
+// says which. Whether the lifetime fits is [runtime.Options.LifetimeFor]'s.
+func Check(m *plugins.Module, o runtime.Options) error {
+	return checkModule(m, o.Limits.Defaults())
+}
+
 // Load implements [runtime.Backend]. Its errors are those of
-// [plugins.Inspect], an import that is not known, and a cache that cannot be
-// used; what only the compiler finds is returned by Start.
+// [plugins.Inspect] and [Check], and a cache that cannot be used; what only the compiler finds is returned by Start.
 func (b *Backend) Load(ctx context.Context, a runtime.Artifact, o runtime.Options) (runtime.Program, error) {
 	o.Limits = o.Limits.Defaults()
 	m, err := plugins.Inspect(a.Wasm)
 	if err == nil {
-		err = checkModule(&m, o.Limits)
+		err = Check(&m, o)
 	}
 	code := a.Wasm
 	if err == nil {

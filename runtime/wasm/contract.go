@@ -87,7 +87,7 @@ func (x *exchange) answerWrite(mem api.Memory, stack []uint64) {
 		x.answered = true
 		x.fail(&runtime.GuestError{
 			Kind:   runtime.KindLimit,
-			Limit:  fmt.Sprintf("answer=%d", x.limits.AnswerBytes),
+			Limit:  "answer=" + runtime.FormatBytes(x.limits.AnswerBytes),
 			Detail: fmt.Sprintf("the answer has %d bytes", len(b)),
 		})
 	default:
@@ -121,7 +121,7 @@ func (x *exchange) notification(mem api.Memory, stack []uint64) {
 	if x.notified+len(b) > x.limits.NotifyBytes {
 		x.fail(&runtime.GuestError{
 			Kind:   runtime.KindLimit,
-			Limit:  fmt.Sprintf("notifications=%d", x.limits.NotifyBytes),
+			Limit:  "notifications=" + runtime.FormatBytes(x.limits.NotifyBytes),
 			Detail: "the guest sent too many notifications",
 		})
 		return

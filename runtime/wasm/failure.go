@@ -44,7 +44,7 @@ func (p *program) starved(m api.Module, err error) error {
 		uint64(m.Memory().Size()) < limit-limit/8 {
 		return err
 	}
-	return &runtime.GuestError{Kind: runtime.KindLimit, Limit: fmt.Sprintf("memory=%d", limit), Detail: e.Detail}
+	return &runtime.GuestError{Kind: runtime.KindLimit, Limit: "memory=" + runtime.FormatBytes(limit), Detail: e.Detail}
 }
 
 func exitError(code uint32, stderr *lines) error {

@@ -17,7 +17,8 @@ func checkModule(m *plugins.Module, l runtime.Limits) error {
 		return errors.New("it is an Extism plugin; this backend runs reactors and stdio programs")
 	}
 	if most := l.MemoryBytes / pageSize; m.MemoryPages > most {
-		return fmt.Errorf("its memory starts with %d bytes, the limit is memory=%d; raise the limit", m.MemoryPages*pageSize, l.MemoryBytes)
+		return fmt.Errorf("its memory starts with %s, the limit is memory=%s; raise the limit",
+			runtime.FormatBytes(m.MemoryPages*pageSize), runtime.FormatBytes(l.MemoryBytes))
 	}
 	return checkImports(m.Imports)
 }

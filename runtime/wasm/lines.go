@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/mcpwasm/mcpwasm/runtime"
 )
 
 // lines takes what a guest writes to its standard error and hands it on line by
@@ -80,7 +82,7 @@ func (l *lines) end() {
 		l.flush()
 	}
 	if l.dropped > 0 {
-		l.emit(fmt.Sprintf("… %d more bytes were dropped (limit stderr=%d)", l.dropped, l.most))
+		l.emit(fmt.Sprintf("… %d more bytes were dropped (limit stderr=%s)", l.dropped, runtime.FormatBytes(l.most)))
 	}
 	l.left, l.dropped = l.most, 0
 	l.cause = ""

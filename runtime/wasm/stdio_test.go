@@ -108,7 +108,7 @@ func TestStdioThatNeverStarts(t *testing.T) {
 func TestStdioMemory(t *testing.T) {
 	_, err := runtime.Open(t.Context(), backend, runtime.Artifact{Name: "guest", Wasm: guest(t, "stdio")},
 		runtime.Options{Limits: runtime.Limits{MemoryBytes: 64 << 10}})
-	if !errors.Is(err, &runtime.GuestError{Kind: runtime.KindLoad}) || !strings.Contains(err.Error(), "memory=65536") {
+	if !errors.Is(err, &runtime.GuestError{Kind: runtime.KindLoad}) || !strings.Contains(err.Error(), "memory=64KiB") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -159,7 +159,7 @@ func TestReactorMemory(t *testing.T) {
 	s := open(t, guest(t, "reactor"), runtime.Options{Limits: runtime.Limits{MemoryBytes: 64 << 20}})
 	for _, want := range []failing{
 		{"recurse", runtime.KindTrap, "", "trapped"},
-		{"hog", runtime.KindLimit, "memory=67108864", "out of memory"},
+		{"hog", runtime.KindLimit, "memory=64MiB", "out of memory"},
 	} {
 		t.Run(want.tool, func(t *testing.T) {
 			_, err := s.Handle(t.Context(), tool(want.tool))

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -42,11 +41,11 @@ code is 4 when the tool reports an error.`,
 		if err != nil {
 			return err
 		}
-		h, a, err := guest.open(cmd.Context(), guest.config(s, slog.LevelWarn), own[0], guestArgs)
+		h, a, stderr, err := guest.openQuietly(cmd.Context(), s, own[0], guestArgs)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, h.Close()) }()
+		defer func() { err = errors.Join(err, h.Close()); stderr.show(s, err) }()
 		result, err := h.CallTool(cmd.Context(), own[1], arguments)
 		if err != nil {
 			return explain(cmd.Context(), h, a.Name, own[1], err)
@@ -75,6 +74,9 @@ func readArguments(in io.Reader, args []string) (json.RawMessage, error) {
 	}
 	text = bytes.TrimSpace(text)
 	const hint = `for example '{"name":"you"}'`
+	if !bytes.HasPrefix(text, []byte("{")) {
+		return nil, usage(hint, "arguments: want a JSON object, have %s", oneLine(string(text), 60))
+	}
 	if err := wire.Check(text); err != nil {
 		return nil, usage(hint, "arguments: not valid JSON: %v", err)
 	}
@@ -90,9 +92,9 @@ func explain(ctx context.Context, h *host.Host, server, tool string, err error) 
 	if _, ok := errors.AsType[*plugins.Error](err); !ok {
 		return err
 	}
-	defs, defsErr := h.Definitions(ctx, server)
+	defs, defsErr := definitions(ctx, h, server)
 	if defsErr != nil {
-		return err
+		return defsErr // which is why the call failed, in better words
 	}
 	if _, ok := defs.Tools.Find(tool); ok {
 		return err

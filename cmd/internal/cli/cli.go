@@ -85,6 +85,9 @@ func checkCommand(root *cobra.Command, args []string) error {
 	var known []string
 	for _, c := range root.Commands() {
 		if c.Name() == args[0] || c.HasAlias(args[0]) {
+			if c.Name() == "help" {
+				return checkCommand(root, args[1:])
+			}
 			return nil
 		}
 		known = append(known, c.Name())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/host"
+	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry"
 	"github.com/mcpwasm/mcpwasm/runtime"
 )
@@ -101,6 +102,28 @@ func (f *guestFlags) open(ctx context.Context, c host.Config, source string, gue
 		}
 	}
 	return h, a, nil
+}
+
+// openQuietly is open for commands that print data: of what the server writes to
+// its standard error, only the end is kept, for when it fails.
+func (f *guestFlags) openQuietly(ctx context.Context, s Streams, source string, guestArgs []string) (*host.Host, registry.Artifact, *stderrTail, error) {
+	c := f.config(s, slog.LevelWarn)
+	tail := &stderrTail{}
+	if !f.verbose {
+		c.Logger = slog.New(tailHandler{c.Logger.Handler(), tail})
+	}
+	h, a, err := f.open(ctx, c, source, guestArgs)
+	return h, a, tail, err
+}
+
+// definitions returns what a server says about itself. An error that is not the
+// runtime's is what the server answered.
+func definitions(ctx context.Context, h *host.Host, server string) (plugins.Definitions, error) {
+	defs, err := h.Definitions(ctx, server)
+	if _, ok := errors.AsType[*runtime.GuestError](err); err == nil || ok || ctx.Err() != nil {
+		return defs, err
+	}
+	return defs, &failure{ExitTool, err, ""}
 }
 
 // splitArgs parts a command's arguments from those behind --, which are the

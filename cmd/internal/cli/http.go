@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,6 +64,25 @@ func listenAddress(addr string) (string, error) {
 	return net.JoinHostPort(hostname, port), nil
 }
 
+// network keeps an IPv4 address from being widened to IPv6, which 0.0.0.0 would
+// be.
+func network(addr string) string {
+	if a, err := netip.ParseAddrPort(addr); err == nil && a.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
+// listenFailure says how to get a port where this one is taken.
+func listenFailure(err error) error {
+	const windowsInUse = syscall.Errno(10048) // WSAEADDRINUSE
+	hint := ""
+	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, windowsInUse) {
+		hint = "--http 127.0.0.1:0 takes a free port"
+	}
+	return &failure{ExitFailure, fmt.Errorf("serve HTTP: %w", err), hint}
+}
+
 // serveHTTP serves until ctx is done, and then closes the host and lets requests
 // under way finish.
 func (f *frontFlags) serveHTTP(ctx context.Context, s Streams, h *host.Host) error {
@@ -69,9 +90,9 @@ func (f *frontFlags) serveHTTP(ctx context.Context, s Streams, h *host.Host) err
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, network(addr), addr)
 	if err != nil {
-		return fmt.Errorf("serve HTTP: %w", err)
+		return listenFailure(err)
 	}
 	if a, ok := listener.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
 		say(s, "warning: %s can be reached from other machines, and there is no authorisation", a)

@@ -103,7 +103,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_CACHE_HOME", cache)
 			e.Setenv("LocalAppData", cache)
 			e.Setenv("HOME", cache)
-			return nil
+			return writeModules(e.WorkDir)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})

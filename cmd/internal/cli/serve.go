@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,7 @@ or, with --http, over HTTP at /mcp. Tools, prompts and resources are named
 server__name. The file is watched: a change is taken over without dropping calls,
 a bad file is reported and leaves the old one in force. A hang-up signal (SIGHUP)
 reads the file and all modules again.`,
-		Args: takes(0, 0, "no arguments"),
+		Args: takesNoFile,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			file, err := config.Load(path, os.LookupEnv)
@@ -46,6 +47,18 @@ reads the file and all modules again.`,
 	flags.register(cmd)
 	front.register(cmd)
 	return cmd
+}
+
+// takesNoFile says how to serve the file that somebody named.
+func takesNoFile(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "mcpwasm serve --config " + args[0]
+	if strings.HasSuffix(args[0], ".wasm") {
+		hint = "mcpwasm run " + args[0]
+	}
+	return usage(hint, "serve: %q is one argument too many: serve takes a configuration file, by --config", args[0])
 }
 
 // serveAndWatch serves while it watches the file; it ends with the serving.
@@ -90,7 +103,7 @@ func reload(ctx context.Context, s Streams, path string, h *host.Host) {
 func reportBroken(s Streams, h *host.Host) {
 	for _, st := range h.Status() {
 		if st.Err != nil {
-			say(s, "error: server %q cannot be used: %v", st.Name, st.Err)
+			say(s, "error: %v", st.Err)
 		}
 	}
 }
@@ -112,7 +125,7 @@ func configFailure(path string, err error) error {
 	}
 	hint := ""
 	if errors.Is(err, os.ErrNotExist) && path == config.DefaultName {
-		hint = "--config names the configuration file"
+		hint = "--config names another file; a minimal " + path + " is: servers: {hello: {source: hello.wasm}}"
 	}
 	return &failure{ExitInput, err, hint}
 }

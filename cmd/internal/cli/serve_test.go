@@ -130,6 +130,18 @@ func post(t *testing.T, url, method, params string) (int, string) {
 	return res.StatusCode, string(b)
 }
 
+// TestListening binds every IPv4 address as what it is, and says how to get
+// another port when one is taken.
+func TestListening(t *testing.T) {
+	c := start(t, "run", "--cache-dir", cacheDir(t), "--http", "0.0.0.0:0", sample(t, "hello"))
+	_, port, _ := strings.Cut(c.next(c.stderr, "serving MCP at http://0.0.0.0:"), "0.0.0.0:")
+	port = strings.TrimSuffix(port, "/mcp")
+	other := start(t, "run", "--cache-dir", cacheDir(t), "--http", "0.0.0.0:"+port, sample(t, "hello"))
+	other.next(other.stderr, "mcpwasm: error: serve HTTP: ")
+	other.next(other.stderr, "hint: --http 127.0.0.1:0 takes a free port")
+	other.exit(cli.ExitFailure)
+}
+
 func TestRunHTTP(t *testing.T) {
 	c := start(t, "run", "--cache-dir", cacheDir(t), "--http", ":0", sample(t, "hello"))
 	_, url, _ := strings.Cut(c.next(c.stderr, "serving MCP at "), "serving MCP at ")

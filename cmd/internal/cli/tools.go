@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -25,12 +24,12 @@ definitions complete and as the server wrote them.`,
 	out := newOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		own, guestArgs := splitArgs(cmd, args)
-		h, a, err := guest.open(cmd.Context(), guest.config(s, slog.LevelWarn), own[0], guestArgs)
+		h, a, stderr, err := guest.openQuietly(cmd.Context(), s, own[0], guestArgs)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, h.Close()) }()
-		defs, err := h.Definitions(cmd.Context(), a.Name)
+		defer func() { err = errors.Join(err, h.Close()); stderr.show(s, err) }()
+		defs, err := definitions(cmd.Context(), h, a.Name)
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry"
 	"github.com/mcpwasm/mcpwasm/runtime"
+	"github.com/mcpwasm/mcpwasm/runtime/wasm"
 )
 
 // validateJSON is the output of validate.
@@ -20,6 +23,8 @@ type validateJSON struct {
 	Valid    bool             `json:"valid"`
 	Servers  []validServer    `json:"servers"`  // those that can be run
 	Problems []config.Problem `json:"problems"` // in the order of the file's lines
+
+	form bool // the problems are with the file's form, not with the modules
 }
 
 type validServer struct {
@@ -67,7 +72,7 @@ func validate(ctx context.Context, path string) (validateJSON, error) {
 	v := validateJSON{File: path, Servers: []validServer{}, Problems: []config.Problem{}}
 	file, err := config.Load(path, os.LookupEnv)
 	if problems, ok := errors.AsType[config.Errors](err); ok {
-		v.Problems = problems
+		v.Problems, v.form = problems, true
 		return v, nil
 	}
 	if err != nil {
@@ -80,7 +85,7 @@ func validate(ctx context.Context, path string) (validateJSON, error) {
 		}
 		at := "servers." + server.Name + ".source"
 		if err == nil {
-			at, err = checkShape(server, a)
+			at, err = checkRunnable(server, a)
 		}
 		if err != nil {
 			v.Problems = append(v.Problems, file.At(at, err))
@@ -88,17 +93,20 @@ func validate(ctx context.Context, path string) (validateJSON, error) {
 		}
 		v.Servers = append(v.Servers, validServer{server.Name, server.Source, a.Digest, a.Module.Shape, a.Module.Size})
 	}
+	slices.SortStableFunc(v.Problems, func(a, b config.Problem) int { return cmp.Compare(a.Line, b.Line) })
 	v.Valid = len(v.Problems) == 0
 	return v, nil
 }
 
-// checkShape refuses a lifetime that a module's shape cannot have.
-func checkShape(server config.Server, a registry.Artifact) (path string, err error) {
-	if a.Module.Shape == plugins.ShapeStdio && server.Lifetime == runtime.LifetimeCall {
-		return "servers." + server.Name + ".lifetime",
-			errors.New("a stdio server cannot live for one call: use session or process")
+// checkRunnable asks what serving would ask, and says which part of the file the
+// error is about.
+func checkRunnable(server config.Server, a registry.Artifact) (path string, err error) {
+	path = "servers." + server.Name
+	o := runtime.Options{Lifetime: server.Lifetime, Limits: server.Limits}
+	if _, err := o.LifetimeFor(a.Module.Shape); err != nil {
+		return path + ".lifetime", err
 	}
-	return "", nil
+	return path + ".source", wasm.Check(&a.Module, o)
 }
 
 func (v *validateJSON) print(s Streams, asJSON bool) error {
@@ -112,7 +120,10 @@ func (v *validateJSON) print(s Streams, asJSON bool) error {
 	if v.Valid {
 		return nil
 	}
-	return config.Errors(v.Problems)
+	if v.form {
+		return config.Errors(v.Problems)
+	}
+	return &failure{ExitInput, config.Errors(v.Problems), ""}
 }
 
 func (v *validateJSON) printText(s Streams) error {

@@ -11,6 +11,7 @@ import (
 	"cmp"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -104,21 +105,38 @@ func (l limits) runtime() runtime.Limits {
 // Load reads a file. Variables are taken from lookup, usually [os.LookupEnv].
 // The error is an [Errors] where the file's content is at fault.
 func Load(path string, lookup func(string) (string, bool)) (*File, error) {
-	info, err := os.Stat(path)
+	data, err := read(path)
 	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read configuration: %s is not a regular file", path)
-	}
-	if info.Size() > maxBytes {
-		return nil, fmt.Errorf("read configuration: %s is larger than %d bytes", path, maxBytes)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
+		return nil, fmt.Errorf("cannot read the configuration %q: %w", path, err)
 	}
 	return Parse(path, data, lookup)
+}
+
+// missingError says for people what os.ErrNotExist is.
+type missingError struct{}
+
+func (missingError) Error() string { return "there is no such file" }
+func (missingError) Unwrap() error { return os.ErrNotExist }
+
+// read returns a file's content; its errors do not repeat the path.
+func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, missingError{}
+	case err == nil && !info.Mode().IsRegular():
+		return nil, errors.New("it is not a regular file")
+	case err == nil && info.Size() > maxBytes:
+		return nil, fmt.Errorf("it is larger than %d bytes", maxBytes)
+	}
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(path)
+	}
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		err = e.Err
+	}
+	return data, err
 }
 
 // Parse reads the content of the file at path, which only names it and is what

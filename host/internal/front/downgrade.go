@@ -2,6 +2,7 @@ package front
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -104,4 +105,73 @@ func downgradeContent(revision string, o wire.Object) wire.Object {
 		return wire.Object{}.SetString("type", "text").SetString("text", name+": "+uri)
 	}
 	return o
+}
+
+// downgradeInput makes a request to the client one that a revision knows. Forms
+// came without modes and choices of several (2025-06-18, client/elicitation,
+// "Supported Schema Types"); those cannot be asked there.
+func downgradeInput(revision, method string, params wire.Object) (wire.Object, error) {
+	if method != "elicitation/create" || revision >= revision20251125 {
+		return params, nil
+	}
+	schema, _, err := params.GetObject("requestedSchema")
+	if err != nil {
+		return params, err
+	}
+	properties, ok, err := schema.GetObject("properties")
+	if err != nil {
+		return params, err
+	}
+	if !ok {
+		return params.Delete("mode"), nil
+	}
+	for _, m := range properties.Members() {
+		field, err := wire.ParseObject(m.Value)
+		if err != nil {
+			return params, fmt.Errorf("requestedSchema: %s: %w", m.Name, err)
+		}
+		if kind, _, _ := field.GetString("type"); kind == "array" {
+			return params, fmt.Errorf("the server asks for a choice of several (%q), which clients of %s cannot show", m.Name, revision)
+		}
+		properties = properties.Set(m.Name, downgradeChoice(field).JSON())
+	}
+	return params.Delete("mode").Set("requestedSchema", schema.Set("properties", properties.JSON()).JSON()), nil
+}
+
+// downgradeChoice writes a choice with titles as older revisions have it: values
+// in enum, titles in enumNames.
+func downgradeChoice(field wire.Object) wire.Object {
+	raw, ok := field.Get("oneOf")
+	if !ok {
+		return field
+	}
+	options, err := wire.ParseArray(raw)
+	if err != nil {
+		return field
+	}
+	var values, titles []json.RawMessage
+	for _, option := range options {
+		o, err := wire.ParseObject(option)
+		if err != nil {
+			return field
+		}
+		value, _ := o.Get("const")
+		title, ok := o.Get("title")
+		if !ok {
+			title = value
+		}
+		values, titles = append(values, value), append(titles, title)
+	}
+	return field.Delete("oneOf").Set("enum", joinJSON(values)).Set("enumNames", joinJSON(titles))
+}
+
+func joinJSON(values []json.RawMessage) json.RawMessage {
+	out := []byte{'['}
+	for i, v := range values {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, v...)
+	}
+	return append(out, ']')
 }

@@ -3,6 +3,7 @@ package front
 import (
 	"bytes"
 	"net/http"
+	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -31,7 +32,7 @@ func (f *Front) checkHeaders(r *http.Request, meta gateway.Meta, m wire.Message)
 		return unsupported(meta.Version)
 	}
 	if err := mcp.ValidateStandardHeaders(r.Header.Get, version, mcp.MCPMethod(m.Method), subject(m.Params)); err != nil {
-		return mismatch("%v", err)
+		return asMismatch(err)
 	}
 	if m.Method != plugins.MethodCallTool {
 		return nil
@@ -74,9 +75,14 @@ func (f *Front) checkParamHeaders(r *http.Request, m wire.Message) *plugins.Erro
 		return v[0], true
 	}
 	if err := mcp.ValidateParamHeadersLookup(lookup, &mcp.Tool{RawInputSchema: schema}, m.Params.JSON()); err != nil {
-		return mismatch("%v", err)
+		return asMismatch(err)
 	}
 	return nil
+}
+
+// asMismatch drops the library's own words for what mismatch says.
+func asMismatch(err error) *plugins.Error {
+	return mismatch("%s", strings.TrimPrefix(err.Error(), "header mismatch: "))
 }
 
 func mismatch(format string, args ...any) *plugins.Error {

@@ -110,7 +110,7 @@ func TestHTTPModern(t *testing.T) {
 		{"name in base64", echoCall, modernHeaders("tools/call", "=?base64?ZWNobw==?="), 200, `"structuredContent"`},
 		{"no version header", list, []string{"Mcp-Method: tools/list"}, 400, "-32020"},
 		{"another version header", list, []string{"MCP-Protocol-Version: 2025-11-25", "Mcp-Method: tools/list"}, 400, "-32020"},
-		{"another method header", list, modernHeaders("tools/call", ""), 400, "-32020"},
+		{"another method header", list, modernHeaders("tools/call", ""), 400, `"message":"Header mismatch: Mcp-Method`},
 		{"another name header", echoCall, modernHeaders("tools/call", "rm"), 400, "-32020"},
 		{"two name headers", echoCall, append(modernHeaders("tools/call", "echo"), "+Mcp-Name: rm"), 400, "-32020"},
 		{"no meta", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, modernHeaders("tools/list", ""), 400, "-32602"},

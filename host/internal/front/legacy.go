@@ -367,6 +367,9 @@ func (s *session) askAll(ctx context.Context, result wire.Object, out link) (wir
 		if err != nil {
 			return responses, err
 		}
+		if params, err = downgradeInput(s.revision, method, params); err != nil {
+			return responses, err
+		}
 		answer, err := s.ask(ctx, method, params, out)
 		if err != nil {
 			return responses, err

@@ -391,6 +391,41 @@ func TestDowngrade(t *testing.T) {
 	}
 }
 
+func TestDowngradeInput(t *testing.T) {
+	const choice = `{"mode":"form","message":"?","requestedSchema":{"type":"object","properties":{"c":{"type":"string","oneOf":[{"const":"a","title":"A"},{"const":"b"}]}}}}`
+	const several = `{"message":"?","requestedSchema":{"type":"object","properties":{"c":{"type":"array","items":{"enum":["a"]}}}}}`
+	for _, tc := range []struct{ name, revision, params, want string }{
+		{"titles", "2025-06-18", choice, `{"message":"?","requestedSchema":{"type":"object","properties":{"c":{"type":"string","enum":["a","b"],"enumNames":["A","b"]}}}}`},
+		{"several", "2025-06-18", several, ""},
+		{"new enough", "2025-11-25", choice, choice},
+		{"several, new enough", "2025-11-25", several, several},
+		{"without a form", "2025-06-18", `{"message":"?","mode":"form"}`, `{"message":"?"}`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			params, err := wire.ParseObject([]byte(tc.params))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := downgradeInput(tc.revision, "elicitation/create", params)
+			if (err != nil) != (tc.want == "") {
+				t.Fatalf("err = %v", err)
+			}
+			if err == nil && string(got.JSON()) != tc.want {
+				t.Errorf("params = %s\nwant     %s", got.JSON(), tc.want)
+			}
+		})
+	}
+}
+
+func TestStdioKeepsHostsNotificationsToItself(t *testing.T) {
+	f, _ := newTestFront(t, Config{})
+	var out strings.Builder
+	c := &conn{front: f, out: &out}
+	if err := c.send(wire.Message{Kind: wire.Notification, Method: plugins.NotifyCloseStream}); err != nil || out.Len() > 0 {
+		t.Errorf("sent %q, %v", out.String(), err)
+	}
+}
+
 func TestLegacySubscription(t *testing.T) {
 	f, _ := newTestFront(t, Config{})
 	c := dialStdio(t, f)

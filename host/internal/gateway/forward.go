@@ -153,7 +153,7 @@ func (g *Gateway) owner(ctx context.Context, capability, sep string, rename func
 	}
 	own, s, ok := g.resolve(name, sep)
 	if !ok {
-		return target{}, invalidParams("%q is of no server here", name)
+		return target{}, invalidParams("%q is of no server here%s", name, g.meant(ctx, capability, name))
 	}
 	d, err := s.definitions(ctx)
 	if err == nil && capability != "" && !declares(d.own.Capabilities, capability) {
@@ -168,6 +168,24 @@ func (g *Gateway) owner(ctx context.Context, capability, sep string, rename func
 		return target{}, err
 	}
 	return target{s, d.own, params}, nil
+}
+
+// meant suggests the exposed name of the one tool or prompt that a server itself
+// calls by this name.
+func (g *Gateway) meant(ctx context.Context, capability, name string) string {
+	var found []string
+	err := g.each(ctx, func(s *Server, d *plugins.Definitions) {
+		full := joinName(s.name, nameSeparator, name)
+		for _, spec := range lists {
+			if _, ok := spec.list(d).Find(full); ok && spec.capability == capability && spec.key == "name" {
+				found = append(found, full)
+			}
+		}
+	})
+	if err != nil || len(found) != 1 {
+		return ""
+	}
+	return fmt.Sprintf(": did you mean %q?", found[0])
 }
 
 func declares(capabilities json.RawMessage, name string) bool {

@@ -167,6 +167,31 @@ func TestPrefixedNames(t *testing.T) {
 	}
 }
 
+func TestBareNameSuggests(t *testing.T) {
+	one := map[string]Guest{"a": newGuest("a"), "broken": nil}
+	two := map[string]Guest{"a": newGuest("a"), "b": newGuest("b")}
+	for _, tc := range []struct {
+		name   string
+		guests map[string]Guest
+		method string
+		named  string
+		want   string
+	}{
+		{"a tool", one, plugins.MethodCallTool, "run", `"run" is of no server here: did you mean "a__run"?`},
+		{"a prompt", one, plugins.MethodGetPrompt, "p", `"p" is of no server here: did you mean "a__p"?`},
+		{"a prompt is no tool", one, plugins.MethodCallTool, "p", `"p" is of no server here`},
+		{"of two servers", two, plugins.MethodCallTool, "run", `"run" is of no server here`},
+		{"nobody's", one, plugins.MethodCallTool, "walk", `"walk" is of no server here`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a := ask(t, newGateway(t, true, tc.guests), tc.method, `{"name":"`+tc.named+`"}`)
+			if a.Error == nil || a.Error.Code != plugins.CodeInvalidParams || !strings.HasSuffix(a.Error.Message, tc.want) {
+				t.Errorf("answer = %s %v, want %s", a.Result, a.Error, tc.want)
+			}
+		})
+	}
+}
+
 func TestOneServerPassesUnknownMethodsThrough(t *testing.T) {
 	guest := newGuest("a")
 	guest.answers["vendor/x"] = func(p wire.Object) string {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,8 +70,8 @@ func NewServer(name string, log *slog.Logger, cache Cache) *Server {
 // definitions may: it is made of the artifact's digest and its settings.
 func (s *Server) Attach(g Guest, identity string) { s.guest, s.identity = g, identity }
 
-// Fail says why the server has no guest. That is for the operator: it may name
-// files of the host.
+// Fail says why the server has no guest, in an error that names the server. It is
+// for the operator: it may name files of the host.
 func (s *Server) Fail(err error) { s.err = &unavailable{s.name, err} }
 
 // unavailable is the error of a server without a guest.
@@ -203,7 +204,8 @@ func (s *Server) blame(err error) error {
 	if _, ok := errors.AsType[*runtime.GuestError](err); ok {
 		return err
 	}
-	return fmt.Errorf("server %q: %s", s.name, err)
+	prefix := fmt.Sprintf("server %q: ", s.name)
+	return errors.New(prefix + strings.TrimPrefix(err.Error(), prefix))
 }
 
 func (s *Server) cached() (*definitionSet, bool) {

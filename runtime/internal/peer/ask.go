@@ -82,7 +82,7 @@ func (p *Peer) addAsk(m wire.Message) *plugins.Error {
 		return err
 	}
 	if p.askBytes()+len(a.params) > p.limits.AnswerBytes {
-		return plugins.Errorf(plugins.CodeInternalError, "%s: the requests that wait are larger than answer=%d", a.method, p.limits.AnswerBytes)
+		return plugins.Errorf(plugins.CodeInternalError, "%s: the requests that wait are larger than answer=%s", a.method, runtime.FormatBytes(p.limits.AnswerBytes))
 	}
 	k.addAsk(a)
 	return nil

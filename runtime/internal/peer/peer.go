@@ -191,9 +191,9 @@ func (p *Peer) guestError(k runtime.Kind, format string, args ...any) *runtime.G
 	return &runtime.GuestError{Kind: k, Server: p.cfg.Server, Detail: fmt.Sprintf(format, args...)}
 }
 
-func (p *Peer) limitError(limit string, value any, format string, args ...any) *runtime.GuestError {
+func (p *Peer) limitError(limit string, bytes int, format string, args ...any) *runtime.GuestError {
 	e := p.guestError(runtime.KindLimit, format, args...)
-	e.Limit = fmt.Sprintf("%s=%v", limit, value)
+	e.Limit = limit + "=" + runtime.FormatBytes(bytes)
 	return e
 }
 

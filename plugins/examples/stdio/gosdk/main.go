@@ -149,7 +149,11 @@ func (n *notebook) markdown() string {
 }
 
 func (n *notebook) read(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
-	return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: allNotes, MIMEType: "text/markdown", Text: n.markdown()}}}, nil
+	text := n.markdown()
+	if text == "" {
+		text = "No notes yet.\n" // the SDK leaves an empty text out, and a resource without one is none
+	}
+	return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: allNotes, MIMEType: "text/markdown", Text: text}}}, nil
 }
 
 func (n *notebook) prompt(_ context.Context, req *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/mcpwasm/mcpwasm/host"
+)
+
+// tailLines is how much of a server's standard error is shown when it failed.
+const tailLines = 10
+
+// stderrTail keeps the last lines of a server's standard error.
+type stderrTail struct {
+	mu      sync.Mutex
+	lines   []string
+	dropped bool
+}
+
+func (t *stderrTail) add(line string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lines = append(t.lines, line)
+	if len(t.lines) > tailLines {
+		t.lines, t.dropped = t.lines[1:], true
+	}
+}
+
+// show prints the lines when err is a failure of the server.
+func (t *stderrTail) show(s Streams, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil || classify(err).code != ExitTool || len(t.lines) == 0 {
+		return
+	}
+	end := ""
+	if t.dropped {
+		end = ", at the end (-v shows all)"
+	}
+	say(s, "the server wrote to its standard error%s:", end)
+	for _, line := range t.lines {
+		say(s, "| %s", oneLine(line, 500))
+	}
+}
+
+// tailHandler takes the lines of the server's standard error out of the host's
+// log, and hands on the rest.
+type tailHandler struct {
+	slog.Handler
+	tail *stderrTail
+}
+
+// Enabled implements slog.Handler.
+func (h tailHandler) Enabled(ctx context.Context, l slog.Level) bool {
+	return l == slog.LevelInfo || h.Handler.Enabled(ctx, l)
+}
+
+// Handle implements slog.Handler.
+func (h tailHandler) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == host.LogStderr {
+		r.Attrs(func(a slog.Attr) bool {
+			h.tail.add(a.Value.String())
+			return true
+		})
+		return nil
+	}
+	if !h.Handler.Enabled(ctx, r.Level) {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (h tailHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return tailHandler{h.Handler.WithAttrs(attrs), h.tail}
+}
+
+// WithGroup implements slog.Handler.
+func (h tailHandler) WithGroup(name string) slog.Handler {
+	return tailHandler{h.Handler.WithGroup(name), h.tail}
+}
