@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
@@ -77,6 +79,45 @@ func ParseMessage(b []byte) (Message, error) {
 		return Message{}, plugins.Errorf(plugins.CodeParseError, "Parse error: %v", err)
 	}
 	return ParseChecked(b)
+}
+
+// SalvageID finds the id of a message that [Check] refuses, so that the error can
+// be sent to the request that waits for it: the one member of the outermost
+// object that is named id, whatever its case. It returns no id where there is
+// none, or more than one, or the message cannot be read that far.
+func SalvageID(b []byte) ID {
+	d := newDecoder(b, lenient, jsontext.AllowInvalidUTF8(true))
+	defer d.free()
+	if d.PeekKind() != '{' {
+		return ""
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return ""
+	}
+	var found ID
+	for d.PeekKind() == '"' {
+		name, err := d.readName()
+		if err != nil {
+			return ""
+		}
+		isID := Fold(string(name)) == "id"
+		value, err := d.ReadValue()
+		if err != nil {
+			return ""
+		}
+		if !isID {
+			continue
+		}
+		id, ok := ParseID(json.RawMessage(bytes.Clone(value)))
+		if !ok || !found.IsZero() {
+			return ""
+		}
+		found = id
+	}
+	if d.PeekKind() != '}' {
+		return ""
+	}
+	return found
 }
 
 // ParseChecked is ParseMessage for bytes that have passed [Check].

@@ -108,6 +108,31 @@ func TestParseMessage(t *testing.T) {
 	}
 }
 
+func TestSalvageID(t *testing.T) {
+	for _, tc := range []struct {
+		name, in string
+		want     ID
+	}{
+		{"duplicate inside", `{"jsonrpc":"2.0","id":7,"method":"m","params":{"a":1,"a":2}}`, "7"},
+		{"invalid UTF-8", "{\"id\":\"x\",\"method\":\"\xff\"}", `"x"`},
+		{"deep", `{"id":7,"params":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`, "7"},
+		{"two ids", `{"id":7,"id":8}`, ""},
+		{"two ids but for case", `{"id":7,"ID":8}`, ""},
+		{"id inside only", `{"params":{"id":7}}`, ""},
+		{"no id", `{"method":"m"}`, ""},
+		{"an id of a wrong type", `{"id":{}}`, ""},
+		{"cut off", `{"id":7,"method":`, ""},
+		{"array", `[{"id":7}]`, ""},
+		{"nothing", ``, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := SalvageID([]byte(tc.in)); got != tc.want {
+				t.Errorf("id = %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestObjectKeepsBytes(t *testing.T) {
 	const in = `{ "b" : 9007199254740993, "a":{"x" : 1e400 ,"€":"\u20ac"} , "c":[ ]}`
 	o, err := ParseObject([]byte(in))
@@ -154,6 +179,7 @@ func FuzzParseMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in := bytes.Clone(data)
 		m, err := ParseMessage(data)
+		SalvageID(data)
 		if !bytes.Equal(in, data) {
 			t.Fatal("the input was changed")
 		}

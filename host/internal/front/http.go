@@ -71,7 +71,7 @@ func (f *Front) post(w http.ResponseWriter, r *http.Request, principal string) {
 		return
 	}
 	if err := wire.Check(body); err != nil {
-		httpError(w, http.StatusBadRequest, "", plugins.CodeParseError, "Parse error: "+err.Error())
+		httpError(w, http.StatusBadRequest, wire.SalvageID(body), plugins.CodeParseError, "Parse error: "+err.Error())
 		return
 	}
 	if wire.KindOf(body) == "an array" {

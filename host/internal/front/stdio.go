@@ -141,7 +141,7 @@ func (c *conn) serve(ctx context.Context, lines <-chan line) error {
 // receive takes one line.
 func (c *conn) receive(ctx context.Context, data []byte) {
 	if err := wire.Check(data); err != nil {
-		c.reply("", fail(plugins.CodeParseError, "Parse error: %v", err))
+		c.reply(wire.SalvageID(data), fail(plugins.CodeParseError, "Parse error: %v", err))
 		return
 	}
 	if wire.KindOf(data) == "an array" {
