@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/mcpwasm/mcpwasm/host/internal/seal"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
@@ -315,6 +317,67 @@ func TestReplaceDropsNoCall(t *testing.T) {
 	if err := g.Retire(t.Context(), gone); err != nil || !old.closed.Load() {
 		t.Errorf("retired: %v, closed: %v", err, old.closed.Load())
 	}
+}
+
+// TestHangingServer: lists wait for a server that hangs once, and are told of it
+// when it is there.
+func TestHangingServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := newGuest("slow")
+		release := make(chan struct{})
+		discover := slow.answers[plugins.MethodDiscover]
+		slow.answers[plugins.MethodDiscover] = func(p wire.Object) string {
+			<-release
+			return discover(p)
+		}
+		g := newGateway(t, true, map[string]Guest{"good": newGuest("good"), "slow": slow})
+		for i, want := range []time.Duration{listWait, 0} {
+			start := time.Now()
+			a := ask(t, g, plugins.MethodListTools, `{}`)
+			if took := time.Since(start); took != want {
+				t.Errorf("list %d took %v, want %v", i, took, want)
+			}
+			if got := string(a.Result); !strings.Contains(got, `"good__run"`) || strings.Contains(got, "slow__") {
+				t.Errorf("list %d: %s %v", i, got, a.Error)
+			}
+		}
+		sub := g.Events().Subscribe(func(Event) bool { return true })
+		defer sub.Close()
+		close(release)
+		<-sub.Ready()
+		if a := ask(t, g, plugins.MethodListTools, `{}`); !strings.Contains(string(a.Result), `"slow__run"`) {
+			t.Errorf("after it came: %s %v", a.Result, a.Error)
+		}
+	})
+}
+
+// TestFailingServer: a server that fails is asked again after a while, and no
+// list waits for it.
+func TestFailingServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad := newGuest("bad")
+		discover := bad.answers[plugins.MethodDiscover]
+		var asked atomic.Int64
+		bad.answers[plugins.MethodDiscover] = func(p wire.Object) string {
+			if asked.Add(1) == 1 {
+				return `{"error":{"code":1,"message":"not yet"}}`
+			}
+			return discover(p)
+		}
+		g := newGateway(t, true, map[string]Guest{"good": newGuest("good"), "bad": bad})
+		for range 3 {
+			ask(t, g, plugins.MethodListTools, `{}`)
+		}
+		if n := asked.Load(); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+		time.Sleep(listRetry + time.Second)
+		ask(t, g, plugins.MethodListTools, `{}`)
+		synctest.Wait()
+		if a := ask(t, g, plugins.MethodListTools, `{}`); !strings.Contains(string(a.Result), `"bad__run"`) {
+			t.Errorf("after it came: %s %v", a.Result, a.Error)
+		}
+	})
 }
 
 func TestDefinitionsInTheCache(t *testing.T) {

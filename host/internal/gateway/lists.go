@@ -47,7 +47,7 @@ func (g *Gateway) each(ctx context.Context, f func(s *Server, d *plugins.Definit
 	defer cancel()
 	var all sync.WaitGroup
 	for i, s := range servers {
-		if sets[i] = s.defs.Load(); sets[i] == nil && !s.failedLately() {
+		if sets[i] = s.defs.Load(); sets[i] == nil && s.worthWaiting() {
 			all.Go(func() { sets[i] = g.listable(wait, s) })
 		}
 	}
@@ -68,7 +68,7 @@ func (g *Gateway) listable(ctx context.Context, s *Server) *definitionSet {
 		return d
 	case ctx.Err() != nil:
 		g.cfg.Log.Warn("a server takes long to say what it has; the others are listed without it", "server", s.name)
-		go s.tellWhenListable()
+		s.awaitListable()
 	case s.err == nil: // one that never started was reported then
 		g.cfg.Log.Warn("a server cannot be listed", "server", s.name, "error", err)
 	}

@@ -128,11 +128,21 @@ func (s *Server) definitions(ctx context.Context) (*definitionSet, error) {
 	}))
 }
 
-// failedLately reports whether the server failed to say what it has a moment ago.
-func (s *Server) failedLately() bool {
+// worthWaiting reports whether a list should wait for the server: once. One that
+// has failed before, or takes long, is asked beside the lists.
+func (s *Server) worthWaiting() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.err != nil || !s.failed.IsZero() && time.Since(s.failed) < listRetry
+	switch {
+	case s.err != nil || s.awaited:
+		return false
+	case s.failed.IsZero():
+		return true
+	case time.Since(s.failed) > listRetry:
+		s.awaited = true
+		go s.tellWhenListable()
+	}
+	return false
 }
 
 func (s *Server) noteFailure(err error) {
@@ -144,16 +154,19 @@ func (s *Server) noteFailure(err error) {
 	}
 }
 
-// tellWhenListable waits for a server that lists were made without, and has the
-// clients ask again.
-func (s *Server) tellWhenListable() {
+// awaitListable has somebody wait for a server that lists were made without.
+func (s *Server) awaitListable() {
 	s.mu.Lock()
-	waiting := s.awaited
-	s.awaited = true
-	s.mu.Unlock()
-	if waiting {
-		return
+	defer s.mu.Unlock()
+	if !s.awaited {
+		s.awaited = true
+		go s.tellWhenListable()
 	}
+}
+
+// tellWhenListable waits for the server's definitions, and has the clients ask
+// again.
+func (s *Server) tellWhenListable() {
 	_, err := s.definitions(context.Background())
 	s.mu.Lock()
 	s.awaited = false
