@@ -40,6 +40,9 @@ func parse(r io.Reader) (round, error) {
 			for _, v := range rec.Values {
 				f.values[v.Unit] = v.Value
 			}
+			if n, ok := f.values["calls"]; ok {
+				f.iterations = int(n)
+			}
 			out.cpu = rec.GetConfig("cpu")
 			out.order = append(out.order, name)
 			out.results[name] = f
