@@ -278,6 +278,3 @@ func OneLine(b []byte) []byte {
 	_ = json.Compact(&buf, b)
 	return buf.Bytes()
 }
-
-// Compact appends b on one line; see [OneLine].
-func Compact(dst, b []byte) []byte { return append(dst, OneLine(b)...) }

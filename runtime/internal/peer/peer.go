@@ -43,7 +43,7 @@ type Config struct {
 	// block. Nil drops them.
 	Fault func(*runtime.GuestError)
 	// Settled waits, for a short bounded time, until the server has nothing
-	// more to say for now and all that it has said was read. An answer to a
+	// more to say at the moment and all that it has said was read. An answer to a
 	// call that wants progress or log messages is held until then, because
 	// some servers write those from another thread than the answer, and late.
 	// Nil: an answer ends its call as soon as it is there.
