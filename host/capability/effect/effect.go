@@ -1,0 +1,106 @@
+// Package effect has what the capabilities share: a guest's request to its host,
+// for whom it is performed, and the reply.
+package effect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/mcpwasm/mcpwasm/internal/wire"
+	"github.com/mcpwasm/mcpwasm/plugins"
+)
+
+// Call says for whom an effect is performed.
+type Call struct {
+	// Server is the server's name, Method and Tool what its guest is working
+	// on; both are empty while a stdio guest starts.
+	Server, Method, Tool string
+	// Principal is who called, "" where nobody knows.
+	Principal string
+	// ReadOnly narrows files and key-value data to reading.
+	ReadOnly bool
+}
+
+// Request is one request of a guest. Params is checked JSON (internal/wire): an
+// object, no member twice.
+type Request struct {
+	Method string
+	Params wire.Object
+	// Body is what the guest sends after it; empty where it sends nothing.
+	Body io.Reader
+	// HasBody says that the guest sends a body.
+	HasBody bool
+}
+
+// Handler performs the requests of one capability. An error is told to the guest
+// as it is if it is a *plugins.EffectError and the reply has not begun; any other
+// is a failure of the host, of which the guest learns no more than that.
+type Handler interface {
+	Perform(ctx context.Context, c Call, r Request, reply *Reply) error
+}
+
+// Reply is where the answer to a request goes: one head, then bytes.
+type Reply struct {
+	w     io.Writer
+	begun bool
+}
+
+// NewReply returns a reply that is written to w.
+func NewReply(w io.Writer) *Reply { return &Reply{w: w} }
+
+// Head sends the result, which encodes as a JSON object. It is called once.
+func (r *Reply) Head(result any) error {
+	if r.begun {
+		return errors.New("a reply has one head")
+	}
+	b, err := json.Marshal(result)
+	if err != nil {
+		return fmt.Errorf("encode reply: %w", err)
+	}
+	return r.head(plugins.EffectReply{Result: b})
+}
+
+// Begun reports whether the head was sent.
+func (r *Reply) Begun() bool { return r.begun }
+
+// Fail sends an error in place of a result; once the head was sent it can only
+// be seen from the body's end.
+func (r *Reply) Fail(e *plugins.EffectError) error {
+	if r.begun {
+		return nil
+	}
+	return r.head(plugins.EffectReply{Error: e})
+}
+
+func (r *Reply) head(h plugins.EffectReply) error {
+	b, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("encode reply: %w", err)
+	}
+	r.begun = true
+	_, err = r.w.Write(append(b, '\n'))
+	return err
+}
+
+// Write sends bytes of the body, after the head.
+func (r *Reply) Write(b []byte) (int, error) {
+	if !r.begun {
+		return 0, errors.New("a reply begins with its head")
+	}
+	return r.w.Write(b)
+}
+
+// Errorf returns an error that the guest is told.
+func Errorf(kind, format string, args ...any) *plugins.EffectError {
+	return &plugins.EffectError{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// Denied returns a denial that names the grant that is missing.
+func Denied(grant, format string, args ...any) *plugins.EffectError {
+	e := Errorf(plugins.EffectDenied, format, args...)
+	e.Grant = grant
+	return e
+}
