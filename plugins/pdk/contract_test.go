@@ -16,9 +16,9 @@ func TestContractExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text, found := strings.Cut(string(b), "## 14.")
+	_, text, found := strings.Cut(string(b), "## 15.")
 	if !found {
-		t.Fatal("the specification has no section 14")
+		t.Fatal("the specification has no section 15")
 	}
 	blocks := regexp.MustCompile("(?m)^```json\n(.*)\n").FindAllStringSubmatch(text, 3)
 	lengths := []*regexp.Regexp{
