@@ -3,11 +3,13 @@
 package effect
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -103,4 +105,24 @@ func Denied(grant, format string, args ...any) *plugins.EffectError {
 	e := Errorf(plugins.EffectDenied, format, args...)
 	e.Grant = grant
 	return e
+}
+
+// Target is where a request goes. Host is as in [plugins.HTTPGrant]; Port is never
+// 0. Loopback says that the host is an address of this machine or "localhost",
+// which no other machine can read along with.
+type Target struct {
+	Scheme, Host string
+	Port         int
+	Loopback     bool
+}
+
+// Decode reads parameters into v, a pointer to a struct. A member that v does not
+// have is an error of the kind [plugins.EffectInvalid].
+func Decode(params wire.Object, v any) error {
+	d := json.NewDecoder(bytes.NewReader(params.JSON()))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return Errorf(plugins.EffectInvalid, "params: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return nil
 }
