@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/runtime"
 	"github.com/tetratelabs/wazero/sys"
 )
 
@@ -12,6 +13,7 @@ import (
 type Config struct {
 	Args                  []string // the program's name first
 	Env                   []string // "KEY=value"
+	Mounts                []runtime.Mount
 	Stdin, Stdout, Stderr File
 	// Spin says that a guest is to be ended that yields over and over where
 	// it should wait.
@@ -31,6 +33,11 @@ type System struct {
 	exit   uint32
 	exited bool
 	spun   bool
+
+	authority runtime.Authority
+	epoch     int // counts the authorities
+	effects   int // descriptors of effects that are open
+	performed sync.WaitGroup
 
 	mu      sync.Mutex
 	waiting bool            // for input that is not there
@@ -188,8 +195,9 @@ func (s *System) add(f File, flags uint16) (uint32, Errno) {
 	return uint32(len(s.fds) - 1), Success
 }
 
-// Close closes the files that the guest left open.
+// Close closes the files that the guest left open and ends its effects.
 func (s *System) Close() {
+	s.EndEffects()
 	for i, d := range s.fds {
 		if d != nil {
 			d.file.Close()
