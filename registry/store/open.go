@@ -23,9 +23,8 @@ import (
 const openWait = 10 * time.Second
 
 // Open returns the store in a file, which it makes (mode 0600) where there is
-// none, in a folder that is the user's own (mode 0700). Beside it there will be a
-// file of the same name with ".lock" at its end: the queue of those who wait.
-// Nothing has to be closed: the file is open while a method works on it.
+// none, in a folder that is the user's own (mode 0700). Nothing has to be closed:
+// the file is open while a method works on it.
 //
 // What is damaged is reported ([ErrDamaged]) and never repaired or replaced.
 func Open(path string) (*File, error) {
@@ -33,7 +32,7 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open state file %s: %w", path, err)
 	}
-	f := &File{path: abs, gate: newGate(abs + ".lock")}
+	f := &File{path: abs, gate: newGate()}
 	if err := f.setUp(); err != nil {
 		return nil, f.fail("open", err)
 	}
@@ -63,7 +62,7 @@ func (f *File) setUp() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), openWait)
 	defer cancel()
-	return f.locked(ctx, true, func(db *bolt.DB) error {
+	return f.locked(ctx, func(db *bolt.DB) error {
 		if err := verify(f.path); err != nil {
 			return err
 		}
@@ -155,31 +154,28 @@ func syncDir(dir string) error {
 }
 
 func (f *File) view(ctx context.Context, fn func(*bolt.Tx) error) error {
-	return f.locked(ctx, true, func(db *bolt.DB) error { return db.View(fn) })
+	return f.locked(ctx, func(db *bolt.DB) error { return db.View(fn) })
 }
 
 func (f *File) update(ctx context.Context, fn func(*bolt.Tx) error) error {
-	return f.locked(ctx, false, func(db *bolt.DB) error { return db.Update(fn) })
+	return f.locked(ctx, func(db *bolt.DB) error { return db.Update(fn) })
 }
 
-// locked runs fn on the open file: alone, or beside readers of other processes.
-func (f *File) locked(ctx context.Context, readOnly bool, fn func(*bolt.DB) error) error {
+// locked runs fn on the file, which is open for as long, and nobody else's.
+//
+// Those who only read are alone as well. Where they share the file they overlap,
+// and as long as they do a writer waits: eight processes that read without a pause
+// kept one waiting for 42 seconds, and for 33 milliseconds since (2 cores).
+// Keeping the file open between two uses would keep others out likewise, to save
+// 0.04 ms; a write takes ten times that.
+func (f *File) locked(ctx context.Context, fn func(*bolt.DB) error) error {
 	leave, err := f.gate.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	next, err := f.gate.queue(ctx)
-	if err != nil {
-		return unwritable(filepath.Dir(f.path), err)
-	}
-	defer next()
-	// Only one waits here, so that it can try often.
 	for w := (wait{next: 50 * time.Microsecond, limit: time.Millisecond}); ; {
-		err := f.try(readOnly, func(db *bolt.DB) error {
-			next()
-			return fn(db)
-		})
+		err := f.try(fn)
 		if !errors.Is(err, bolterrors.ErrTimeout) {
 			return f.explain(err)
 		}
@@ -193,7 +189,7 @@ func (f *File) locked(ctx context.Context, readOnly bool, fn func(*bolt.DB) erro
 // what it reads: a page that makes no sense is a panic, and so is one that is
 // beyond the end of the file or on a broken disk. Whatever locks it holds then
 // are held for ever, so that nothing more is done with it in this process.
-func (f *File) try(readOnly bool, fn func(*bolt.DB) error) (err error) {
+func (f *File) try(fn func(*bolt.DB) error) (err error) {
 	var file *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -206,8 +202,7 @@ func (f *File) try(readOnly bool, fn func(*bolt.DB) error) (err error) {
 		}
 	}()
 	db, err := bolt.Open(f.path, 0o600, &bolt.Options{
-		Timeout:      1, // ns: do not wait, gate and wait are kinder
-		ReadOnly:     readOnly,
+		Timeout:      1, // ns: one try, for bbolt waits without a context
 		NoStatistics: true,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			// It was there when the process began, and is not made again.
