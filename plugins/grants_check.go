@@ -105,7 +105,7 @@ func (c *grantCheck) http() {
 	if c.tooMany("grants.http", len(c.HTTP)) {
 		return
 	}
-	seen := map[string]string{}
+	seen := map[string]bool{}
 	for i, g := range c.HTTP {
 		at := index("grants.http", i)
 		parsed, err := ParseHTTPGrant(g.String())
@@ -115,11 +115,10 @@ func (c *grantCheck) http() {
 		if !c.form(at, g, parsed, err) {
 			continue
 		}
-		if first, ok := seen[g.key()]; ok {
-			c.report(at, "%s is granted by %s already", g, first)
-			continue
+		if seen[g.key()] {
+			c.report(at, "%s is granted twice", g)
 		}
-		seen[g.key()] = at
+		seen[g.key()] = true
 	}
 }
 
@@ -133,51 +132,46 @@ func (c *grantCheck) mounts() {
 	if c.tooMany("grants.mounts", len(c.Mounts)) {
 		return
 	}
-	var good []int
+	var good []MountGrant
 	for i, g := range c.Mounts {
 		at := index("grants.mounts", i)
 		g.Access = cmp.Or(g.Access, ReadOnly)
-		parsed, err := ParseMountGrant(g.String())
-		if !c.form(at, g, parsed, err) {
+		err := g.check()
+		for _, first := range good {
+			err = cmp.Or(err, together(first, g))
+		}
+		if err != nil {
+			c.problems = append(c.problems, &GrantProblem{at, err})
 			continue
 		}
-		if within(g.Path, ScratchPath) {
-			c.report(at, "%s is in %s, which is the guest's scratch folder", g.Path, ScratchPath)
-		}
-		for _, j := range good {
-			if err := together(index("grants.mounts", j), c.Mounts[j], g); err != nil {
-				c.problems = append(c.problems, &GrantProblem{at, err})
-				break
-			}
-		}
-		good = append(good, i)
+		good = append(good, g)
 	}
 }
 
-// together says why two mounts do not go together; where is the first one's
-// place.
-func together(where string, first, g MountGrant) error {
+// together says why a mount does not go together with one before it.
+func together(first, g MountGrant) error {
 	switch {
-	case g.String() == first.String():
-		return fmt.Errorf("%s stands twice, first as %s", g, where)
+	case g == first:
+		return fmt.Errorf("%s is mounted twice", g)
 	case g.Path == first.Path:
-		return fmt.Errorf("the guest's folder %s is %s of %s already", g.Path, first.Source, where)
+		return fmt.Errorf("at %s is %s already, by %s", g.Path, first.Source, first)
 	case within(g.Path, first.Path), within(first.Path, g.Path):
-		return fmt.Errorf("the guest's folders %s and %s of %s overlap: mount them side by side", g.Path, first.Path, where)
+		return fmt.Errorf("the guest's folder %s overlaps with %s of %s: mount them side by side", g.Path, first.Path, first)
 	}
-	return disjoint(where, first, g)
+	return disjoint(first, g)
 }
 
 // disjoint refuses folders of the host that are written through one mount and
 // bound by another: neither access nor quota of the second would hold.
-func disjoint(where string, first, g MountGrant) error {
+func disjoint(first, g MountGrant) error {
 	gInFirst, firstInG := folderWithin(g.Source, first.Source), folderWithin(first.Source, g.Source)
-	gWrites, firstWrites := g.Access == ReadWrite, first.Access == ReadWrite
 	switch {
-	case gInFirst && firstInG && gWrites != firstWrites:
-		return fmt.Errorf("the folder %s is mounted %s here and %s by %s: decide for one", g.Source, accessWord(g.Access), accessWord(first.Access), where)
-	case gInFirst && firstWrites, firstInG && gWrites:
-		return fmt.Errorf("the folders %s and %s of %s overlap, and what is mounted for writing would reach the other past its access and quota", g.Source, first.Source, where)
+	case gInFirst && firstInG && g.Access != first.Access:
+		return fmt.Errorf("%s is mounted %s here and %s by %s: decide for one", g.Source, accessWord(g.Access), accessWord(first.Access), first)
+	case gInFirst && firstInG && g.Access == ReadWrite:
+		return fmt.Errorf("%s is mounted for writing twice, so that neither quota holds; the other is %s", g.Source, first)
+	case gInFirst && first.Access == ReadWrite, firstInG && g.Access == ReadWrite:
+		return fmt.Errorf("%s overlaps with %s of %s: what is written through one mount gets past access and quota of the other", g.Source, first.Source, first)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -39,10 +40,19 @@ func ParseMountGrant(text string) (MountGrant, error) {
 		}
 		return MountGrant{}, fmt.Errorf("%q: %s; the guest's folder begins with a slash", text, mountForm)
 	}
+	if isDrive(g.Source) {
+		return MountGrant{}, fmt.Errorf("%q reads like a drive without a guest's folder: write %[1]s:%s:/data, or ./%[1]s for a folder of that name", g.Source, g.Path)
+	}
 	if err := g.check(); err != nil {
 		return MountGrant{}, err
 	}
 	return g, nil
+}
+
+// isDrive reports whether a folder is the letter of a drive, behind which a colon
+// is no separator.
+func isDrive(folder string) bool {
+	return len(folder) == 1 && unicode.IsLetter(rune(folder[0]))
 }
 
 // cutLast parts a text at its last colon; without one, all of it is the second.
@@ -60,18 +70,23 @@ func parseQuota(text string) (quota int64, ok bool, err error) {
 	return quota, err == nil, err
 }
 
+// check is what a mount needs whose access is set, however it was written.
 func (g MountGrant) check() error {
 	switch {
 	case g.Source == "":
 		return errors.New("the host's folder is missing: " + mountForm)
 	case hasControls(g.Source) || hasControls(g.Path):
 		return errors.New("has control characters")
-	case len(g.Source) == 1 && unicode.IsLetter(rune(g.Source[0])):
-		return fmt.Errorf("%q reads like a drive without a guest's folder: write C:%[2]s:/data, or ./%[1]s for a folder of that name", g.Source, g.Path)
 	case !formFolder.MatchString(g.Path) || path.Clean(g.Path) != g.Path || strings.Contains(g.Path, ":"):
 		return fmt.Errorf("guest's folder %q: want an absolute path without a colon, empty, %q and %q segments or a slash at its end", g.Path, ".", "..")
+	case within(g.Path, ScratchPath):
+		return fmt.Errorf("%s is where the guest has its scratch folder: mount at another place", ScratchPath)
 	case len(g.Path) > maxURL:
 		return fmt.Errorf("guest's folder: longer than %d characters", maxURL)
+	case !g.Access.valid():
+		return fmt.Errorf("access %q: want ro or rw", g.Access)
+	case g.QuotaBytes < 0 || g.QuotaBytes >= quotaTooLarge:
+		return fmt.Errorf("a quota of %d bytes", g.QuotaBytes)
 	case g.Access == ReadOnly && g.QuotaBytes != 0:
 		return errors.New("a quota bounds what is written, and the mount is read-only: add rw, or leave the quota out")
 	}
@@ -80,13 +95,15 @@ func (g MountGrant) check() error {
 
 func hasControls(s string) bool { return strings.IndexFunc(s, unicode.IsControl) >= 0 }
 
-// String returns the form that [ParseMountGrant] reads.
+// String returns the form that [ParseMountGrant] reads. A folder whose name is
+// one letter is written "./x".
 func (g MountGrant) String() string {
-	access := ReadOnly
-	if g.Access != "" {
-		access = g.Access
+	access := cmp.Or(g.Access, ReadOnly)
+	source := g.Source
+	if isDrive(source) {
+		source = "./" + source
 	}
-	return g.Source + ":" + g.Path + ":" + string(access) + quotaText(g.QuotaBytes)
+	return source + ":" + g.Path + ":" + string(access) + quotaText(g.QuotaBytes)
 }
 
 // quotaText is what a quota adds to the text of a grant.
@@ -120,11 +137,7 @@ func ParseKVGrant(text string) (KVGrant, error) {
 
 // String returns the form that [ParseKVGrant] reads.
 func (g KVGrant) String() string {
-	access := ReadWrite
-	if g.Access != "" {
-		access = g.Access
-	}
-	return string(access) + quotaText(g.QuotaBytes)
+	return string(cmp.Or(g.Access, ReadWrite)) + quotaText(g.QuotaBytes)
 }
 
 // ParseAccess reads ro or rw.
@@ -143,11 +156,14 @@ func ParseToolAccess(text string) (tool string, access Access, err error) {
 	if i < 0 {
 		return "", "", fmt.Errorf("%q: want TOOL=ro or TOOL=rw", text)
 	}
-	if tool = text[:i]; checkToolName(tool) != nil {
-		return "", "", checkToolName(tool)
+	if err := checkToolName(text[:i]); err != nil {
+		return "", "", err
 	}
 	access, err = ParseAccess(text[i+1:])
-	return tool, access, err
+	if err != nil {
+		return "", "", err
+	}
+	return text[:i], access, nil
 }
 
 func checkToolName(name string) error {
