@@ -85,6 +85,8 @@ type File interface {
 	Stat() (fs.FileInfo, error)
 	ReadDir(n int) ([]fs.DirEntry, error)
 	Truncate(size int64) error
+	// Grow makes a file that is shorter as long as size, with zeros.
+	Grow(size int64) error
 	Chtimes(atime, mtime time.Time) error
 	Sync() error
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/runtime"
 	"github.com/tetratelabs/wazero/sys"
 )
 
@@ -13,6 +14,8 @@ type Config struct {
 	Args                  []string // the program's name first
 	Env                   []string // "KEY=value"
 	Stdin, Stdout, Stderr File
+	// Mounts are the directories that it finds from descriptor 3 on, in order.
+	Mounts []runtime.Mount
 	// Spin says that a guest is to be ended that yields over and over where
 	// it should wait.
 	Spin bool
@@ -36,6 +39,9 @@ type System struct {
 	waiting bool            // for input that is not there
 	idle    []chan struct{} // closed when it next does
 	stdin   *Pipe           // nil when the input is no pipe
+
+	authority runtime.Authority
+	epoch     int // of the authority; 0: there was none yet
 }
 
 // descriptor is an entry of the table. Its flags are those of fdflags.
@@ -44,7 +50,13 @@ type descriptor struct {
 	flags uint16
 }
 
-const flagNonblock = 4
+// Flags of descriptors ("fdflags"); any of the last three asks for writes that
+// reach the disk.
+const (
+	flagAppend   = 1
+	flagNonblock = 4
+	flagsSync    = 2 | 8 | 16
+)
 
 // New returns a guest's world.
 func New(c Config) *System {
@@ -57,6 +69,9 @@ func New(c Config) *System {
 		if w, ok := f.(interface{ attach(func()) }); ok {
 			w.attach(s.poke)
 		}
+	}
+	for _, m := range c.Mounts {
+		s.fds = append(s.fds, &descriptor{file: preopen(s, m)})
 	}
 	if in, ok := c.Stdin.(source); ok {
 		s.stdin = in.p
