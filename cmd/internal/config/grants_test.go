@@ -46,11 +46,11 @@ func TestParseRefusesGrants(t *testing.T) {
 		{"name of a secret", server("http: [a.example]", "secrets: {T.T: env:X@a.example}"), `m.yaml:6:17: servers.a.grants.secrets.T.T: name "T.T": a secret's name has 1 to 64 letters, digits, _ and -`, true},
 		{"secret for a wildcard", server(`http: ["*"]`, `secrets: {T: "env:X@*.example"}`), `m.yaml:6:17: servers.a.grants.secrets.T: host "*.example": a secret is not for hosts that a wildcard stands for`, true},
 		{"secret for nobody", server("http: [b.example]", "secrets: {T: env:X@a.example}"),
-			"m.yaml:6:17: servers.a.grants.secrets.T: no http grant covers a.example in a scheme that a secret may be sent in (https, to this machine also http): it could never be sent; grant http a.example", false},
+			"m.yaml:6:17: servers.a.grants.secrets.T: no http grant covers a.example over https: it could never be sent; grant requests to a.example, too", false},
 		{"secret twice", server("http: [a.example]", "secrets:", "  T: env:X@a.example", "  T: env:Y@a.example"), `m.yaml:8:9: servers.a.grants.secrets: key "T" stands on line 7 already`, false},
 
 		{"access of a tool", server("tools: {greet: write}"), `m.yaml:5:15: servers.a.grants.tools.greet: "write": want ro or rw`, true},
-		{"tool that may write nothing", server("tools: {greet: rw}"), "m.yaml:5:15: servers.a.grants.tools.greet: rw has nothing to be about: it widens no grant, and neither a mount nor kv is granted for writing", false},
+		{"tool that may write nothing", server("tools: {greet: rw}"), "m.yaml:5:15: servers.a.grants.tools.greet: rw widens no grant, and neither a mount nor kv is granted for writing", false},
 		{"clock without unit", server("clock: 1"), `m.yaml:5:14: servers.a.grants.clock: "1": want a duration such as 250ms or 30s`, true},
 		{"secret that is not granted", "servers:\n  a:\n    source: x\n    env: {T: secret:T}\n", `m.yaml:4:11: servers.a.env.T: names the secret "T", which is not granted: no secret is`, false},
 		{"limit of a response", "servers:\n  a:\n    source: x\n    limits: {httpResponse: 1}\n", `m.yaml:4:28: servers.a.limits.httpResponse: "1": want a size such as 64KiB or 256MiB`, true},
@@ -79,7 +79,7 @@ func TestParseReportsAllGrants(t *testing.T) {
 			"m.yaml:5:14:", "m.yaml:6:16:", "m.yaml:7:7:", "m.yaml:8:17:", "m.yaml:9:15:", "m.yaml:10:14:",
 		}},
 		{"contradictions of several kinds", server("http: [a.example, a.example]", "mounts: [yy:/y, zz:/y]", "secrets: {T: env:T@b.example}", "tools: {greet: rw}"), []string{
-			"m.yaml:5:25:", "m.yaml:6:24:", "m.yaml:7:17:", "m.yaml:8:15:",
+			"m.yaml:5:25:", "m.yaml:6:23:", "m.yaml:7:17:", "m.yaml:8:15:",
 		}},
 		{"of several servers", "servers:\n  a: {source: x, grants: {kv: x}}\n  b: {source: x, env: {T: secret:T}}\n", []string{"m.yaml:2:27: servers.a.grants.kv", "m.yaml:3:24: servers.b.env.T"}},
 		{"the http grant is bad", server("http: [a_b]", "secrets: {T: env:T@a.example}"), []string{"m.yaml:5:14:"}},
