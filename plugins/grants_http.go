@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -134,21 +135,23 @@ func (g HTTPGrant) covers(host string, port int) bool {
 	if !standsFor(g.Host, host) {
 		return false
 	}
-	own := map[string]int{"https": 443}
-	if isLoopback(host) {
-		own["http"] = 80
-	}
-	for scheme, p := range own {
-		wanted, granted := port, g.Port
-		if wanted == 0 {
-			wanted = p
-		}
-		if granted == 0 {
-			granted = p
-		}
-		if (g.Scheme == "" || g.Scheme == scheme) && wanted == granted {
+	for _, scheme := range g.Schemes() {
+		own := map[string]int{"https": 443, "http": 80}[scheme]
+		sends := scheme == "https" || isLoopback(host)
+		if sends && cmp.Or(port, own) == cmp.Or(g.Port, own) {
 			return true
 		}
 	}
 	return false
+}
+
+// Schemes returns the schemes of the requests that are granted.
+func (g HTTPGrant) Schemes() []string {
+	switch {
+	case g.Scheme != "":
+		return []string{g.Scheme}
+	case isLoopback(g.Host):
+		return []string{"https", "http"}
+	}
+	return []string{"https"}
 }

@@ -187,6 +187,19 @@ var badHTTPGrants = []refused{
 func TestParseHTTPGrant(t *testing.T)        { testParse(t, ParseHTTPGrant, httpGrants) }
 func TestParseHTTPGrantRefuses(t *testing.T) { testRefuses(t, ParseHTTPGrant, badHTTPGrants) }
 
+func TestHTTPGrantSchemes(t *testing.T) {
+	for text, want := range map[string]string{
+		"a.example": "https", "http://a.example": "http", "*": "https", "https://localhost": "https",
+		"localhost": "https http", "127.8.9.10:3000": "https http", "[::1]": "https http", "10.0.0.1": "https",
+	} {
+		for _, g := range must(t, ParseHTTPGrant, text) {
+			if have := strings.Join(g.Schemes(), " "); have != want {
+				t.Errorf("%s: have %s, want %s", text, have, want)
+			}
+		}
+	}
+}
+
 func FuzzParseHTTPGrant(f *testing.F) {
 	fuzzParse(f, ParseHTTPGrant, texts(httpGrants, badHTTPGrants)...)
 }
