@@ -62,14 +62,26 @@ func (f *File) setUp() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), openWait)
 	defer cancel()
-	return f.locked(ctx, func(db *bolt.DB) error {
-		if err := verify(f.path); err != nil {
-			return err
-		}
-		return db.View(func(tx *bolt.Tx) error {
-			_, err := openBuckets(tx)
-			return err
-		})
+	return f.locked(ctx, true, f.check)
+}
+
+// check makes sure that the file can be trusted to bbolt and is one of ours.
+func (f *File) check(db *bolt.DB) error {
+	file, err := os.Open(f.path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if err := verify(file, info.Size(), db.Info().PageSize); err != nil {
+		return err
+	}
+	return db.View(func(tx *bolt.Tx) error {
+		_, err := openBuckets(tx)
+		return err
 	})
 }
 
@@ -154,11 +166,11 @@ func syncDir(dir string) error {
 }
 
 func (f *File) view(ctx context.Context, fn func(*bolt.Tx) error) error {
-	return f.locked(ctx, func(db *bolt.DB) error { return db.View(fn) })
+	return f.locked(ctx, false, func(db *bolt.DB) error { return db.View(fn) })
 }
 
 func (f *File) update(ctx context.Context, fn func(*bolt.Tx) error) error {
-	return f.locked(ctx, func(db *bolt.DB) error { return db.Update(fn) })
+	return f.locked(ctx, false, func(db *bolt.DB) error { return db.Update(fn) })
 }
 
 // locked runs fn on the file, which is open for as long, and nobody else's.
@@ -167,15 +179,16 @@ func (f *File) update(ctx context.Context, fn func(*bolt.Tx) error) error {
 // and as long as they do a writer waits: eight processes that read without a pause
 // kept one waiting for 42 seconds, and for 33 milliseconds since (2 cores).
 // Keeping the file open between two uses would keep others out likewise, to save
-// 0.04 ms; a write takes ten times that.
-func (f *File) locked(ctx context.Context, fn func(*bolt.DB) error) error {
+// 0.04 ms; a write takes ten times that. readOnly, which shares, is for the first
+// look at a file: bbolt reads no more of it then than its root.
+func (f *File) locked(ctx context.Context, readOnly bool, fn func(*bolt.DB) error) error {
 	leave, err := f.gate.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	for w := (wait{next: 50 * time.Microsecond, limit: time.Millisecond}); ; {
-		err := f.try(fn)
+		err := f.try(readOnly, fn)
 		if !errors.Is(err, bolterrors.ErrTimeout) {
 			return f.explain(err)
 		}
@@ -189,7 +202,7 @@ func (f *File) locked(ctx context.Context, fn func(*bolt.DB) error) error {
 // what it reads: a page that makes no sense is a panic, and so is one that is
 // beyond the end of the file or on a broken disk. Whatever locks it holds then
 // are held for ever, so that nothing more is done with it in this process.
-func (f *File) try(fn func(*bolt.DB) error) (err error) {
+func (f *File) try(readOnly bool, fn func(*bolt.DB) error) (err error) {
 	var file *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -203,6 +216,7 @@ func (f *File) try(fn func(*bolt.DB) error) (err error) {
 	}()
 	db, err := bolt.Open(f.path, 0o600, &bolt.Options{
 		Timeout:      1, // ns: one try, for bbolt waits without a context
+		ReadOnly:     readOnly,
 		NoStatistics: true,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			// It was there when the process began, and is not made again.
