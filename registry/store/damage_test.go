@@ -269,14 +269,14 @@ func TestOpenErrors(t *testing.T) {
 	t.Parallel()
 	newer := func(t *testing.T) string {
 		f := newFile(t)
-		if err := hold2(f.Path(), "meta", "format", "mcpwasm state 2"); err != nil {
+		if err := putPair(f.Path(), "meta", "format", "mcpwasm state 2"); err != nil {
 			t.Fatal(err)
 		}
 		return f.Path()
 	}
 	other := func(t *testing.T) string {
 		path := filepath.Join(t.TempDir(), "other.db")
-		if err := hold2(path, "mine", "a", "b"); err != nil {
+		if err := putPair(path, "mine", "a", "b"); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -300,8 +300,8 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// hold2 writes one pair as any program may that knows bbolt.
-func hold2(path, bucket, key, value string) error {
+// putPair writes one pair as any program may that knows bbolt.
+func putPair(path, bucket, key, value string) error {
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Minute})
 	if err != nil {
 		return err

@@ -41,28 +41,35 @@ func Open(path string) (*File, error) {
 
 // setUp makes sure that there is a file and that it can be read.
 func (f *File) setUp() error {
-	dir := filepath.Dir(f.path)
-	if err := privdir.Make(dir); err != nil {
+	if err := privdir.Make(filepath.Dir(f.path)); err != nil {
 		return err
 	}
+	if err := f.make(); err != nil {
+		return unwritable(f.path, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openWait)
+	defer cancel()
+	return f.locked(ctx, true, f.check)
+}
+
+// make makes the file where there is none, and closes one to others that was not.
+func (f *File) make() error {
 	info, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if err := create(f.path); err != nil {
-			return unwritable(dir, err)
-		}
+		return create(f.path)
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
 		return errors.New("it is not a file")
+	case info.Size() == 0:
+		return initialise(f.path)
 	case goruntime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
 		if err := os.Chmod(f.path, 0o600); err != nil {
 			return fmt.Errorf("it is open to others (mode %#o): %w", info.Mode().Perm(), err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), openWait)
-	defer cancel()
-	return f.locked(ctx, true, f.check)
+	return nil
 }
 
 // check makes sure that the file can be trusted to bbolt and is one of ours.
@@ -99,12 +106,13 @@ func (f *File) explain(err error) error {
 	if errors.Is(err, ErrDamaged) {
 		return fmt.Errorf("%w (put back a copy of it, or move it away to begin with nothing, and start again)", err)
 	}
-	return unwritable(filepath.Dir(f.path), err)
+	return unwritable(f.path, err)
 }
 
-func unwritable(dir string, err error) error {
+// unwritable says what has to be changed where the system refuses.
+func unwritable(path string, err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return fmt.Errorf("%s cannot be written to: %w", dir, err)
+		return fmt.Errorf("the file and its folder %s must be writable: %w", filepath.Dir(path), err)
 	}
 	return err
 }
@@ -210,7 +218,7 @@ func (f *File) try(readOnly bool, fn func(*bolt.DB) error) (err error) {
 			err = fmt.Errorf("%w: %v", ErrDamaged, r)
 			f.gate.shut(f.explain(err))
 			if file != nil {
-				err = errors.Join(err, file.Close()) // others need not wait
+				err = errors.Join(err, release(file)) // others need not wait
 			}
 		}
 	}()
