@@ -67,12 +67,12 @@ func ParseHTTPGrant(text string) (HTTPGrant, error) {
 // checkTarget says of parts of a URL that a grant does not have.
 func checkTarget(target, authority string) error {
 	switch {
+	case strings.Contains(authority, "@"): // first, since no other shall repeat a password
+		return errors.New("a grant names no user: credentials are granted as a secret")
 	case strings.ContainsAny(target, "?#"):
 		return fmt.Errorf("%q: a grant ends with the path, without ? and #", target)
 	case strings.ContainsAny(target, " \t\r\n"):
 		return fmt.Errorf("%q: one space parts the methods (GET,POST) from the host, and there is no other", target)
-	case strings.Contains(authority, "@"):
-		return errors.New("a grant names no user: credentials are granted as a secret")
 	}
 	return nil
 }

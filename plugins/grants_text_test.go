@@ -124,6 +124,7 @@ var badHTTPGrants = []refused{
 	{"no scheme before ://", "://example.com", `scheme "": want`},
 	{"scheme alone", "https://", "the host is missing"},
 	{"user", "https://me:pw@example.com", "a grant names no user"},
+	{"user and query", "https://me:pw@example.com?x", "a grant names no user"},
 	{"query", "example.com/v1?x=1", "a grant ends with the path"},
 	{"fragment", "example.com#x", "a grant ends with the path"},
 	{"port alone", ":8080", "the host is missing"},

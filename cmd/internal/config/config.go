@@ -170,10 +170,10 @@ func Parse(path string, data []byte, lookup func(string) (string, bool)) (*File,
 		d.decode(data, &doc)
 	}
 	f := &File{Path: path, positions: d.positions}
+	if len(d.problems) >= maxProblems {
+		doc.Servers = nil // not all was read, and what is missing would be reported
+	}
 	for _, name := range slices.Sorted(maps.Keys(doc.Servers)) {
-		if len(d.problems) >= maxProblems {
-			break // not all was read, and what is missing would be reported
-		}
 		f.Servers = append(f.Servers, d.server(name, doc.Servers[name]))
 	}
 	if len(d.problems) > 0 {
