@@ -70,20 +70,35 @@ func TestHeaderFlood(t *testing.T) {
 	t.Parallel()
 	flood := func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/line" {
-			w.Header().Set("X-Long", strings.Repeat("x", DefaultHeaderBytes+1))
+			w.Header().Set("X-Long", strings.Repeat("x", DefaultHeaderBytes+1000))
 			return
 		}
-		for i := range 32769 {
-			w.Header().Set(fmt.Sprint("X-", i), "v")
+		n := 32769
+		if r.URL.Path == "/many" {
+			n = 1400 // of 48 bytes, as HTTP/2 counts
+		}
+		for i := range n {
+			w.Header().Set(fmt.Sprint("X-", i), "vvvvvvvvvv")
 		}
 	}
-	for name, start := range map[string]func(*httptest.Server){"HTTP/1.1": (*httptest.Server).StartTLS, "HTTP/2.0": startHTTP2} {
-		for _, path := range []string{"", "line"} {
-			t.Run(name+" "+path, func(t *testing.T) {
-				c, _ := secure(t, Config{}, http.HandlerFunc(flood), start)
-				fails(t, c, get("https://example.com/"+path), limitKind, "headers are too large")
-			})
-		}
+	tests := []struct {
+		name       string
+		start      func(*httptest.Server)
+		kind, text string
+	}{
+		{"HTTP/1.1", (*httptest.Server).StartTLS, limitKind, "headers are too large"},
+		{"HTTP/2.0 many", startHTTP2, limitKind, "headers are too large"},
+		{"HTTP/2.0 flood", startHTTP2, plugins.EffectUnreachable, "PROTOCOL_ERROR"}, // twice the limit ends the connection
+		{"HTTP/1.1 line", (*httptest.Server).StartTLS, limitKind, "headers are too large"},
+		{"HTTP/2.0 line", startHTTP2, plugins.EffectUnreachable, "COMPRESSION_ERROR"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c, _ := secure(t, Config{}, http.HandlerFunc(flood), tt.start)
+			_, path, _ := strings.Cut(tt.name, " ")
+			fails(t, c, get("https://example.com/"+path), tt.kind, tt.text)
+		})
 	}
 }
 
