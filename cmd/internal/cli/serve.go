@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/host"
+	"github.com/mcpwasm/mcpwasm/host/capability/egress"
 )
 
 func newServe(s Streams) *cobra.Command {
@@ -119,6 +120,7 @@ func hostServers(f *config.File) []host.Server {
 		servers[i] = host.Server{
 			Name: c.Name, Source: c.Source, Args: c.Args, Env: c.Env, Lifetime: c.Lifetime, Limits: c.Limits,
 			Grants: c.Grants, Clock: c.Clock,
+			HTTP: egress.Limits{Time: c.HTTP.Timeout, RequestBytes: c.HTTP.RequestBytes, ResponseBytes: c.HTTP.ResponseBytes},
 		}
 	}
 	return servers
