@@ -48,6 +48,8 @@ type exchange struct {
 	r    *bufio.Reader
 	stop func() bool // detaches it from ctx
 
+	bodyClosed sync.Once
+
 	mu      sync.Mutex
 	ended   bool
 	atEnd   bool  // the reply was read completely
@@ -159,7 +161,7 @@ func (x *exchange) end() {
 
 func (x *exchange) closeBody() {
 	if c, ok := x.body.(io.Closer); ok {
-		_ = c.Close()
+		x.bodyClosed.Do(func() { _ = c.Close() })
 	}
 }
 
