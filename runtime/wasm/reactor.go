@@ -37,7 +37,7 @@ func (p *program) startReactor(ctx context.Context, first runtime.Call) (runtime
 	// A reactor has nobody who reads its standard output: what it prints is
 	// meant for people.
 	out := wasi.Output(r.stderr)
-	r.system = wasi.New(wasi.Config{Args: p.args(), Env: p.options.Env, Stdin: wasi.Empty(), Stdout: out, Stderr: out})
+	r.system = wasi.New(wasi.Config{Args: p.args(), Env: p.options.Env, Mounts: p.options.Mounts, Stdin: wasi.Empty(), Stdout: out, Stderr: out})
 	r.life, r.end = context.WithCancel(context.WithoutCancel(ctx))
 	x := &exchange{limits: p.options.Limits}
 	err := r.call(ctx, x, r.initialise)
@@ -86,11 +86,16 @@ func (r *reactor) Handle(ctx context.Context, c runtime.Call) (plugins.Answer, e
 	case <-ctx.Done():
 		return plugins.Answer{}, context.Cause(ctx)
 	}
+	if c.Authority != nil {
+		r.system.SetAuthority(*c.Authority)
+	}
 	x := &exchange{limits: r.program.options.Limits, message: encode(c.Message), notify: r.notifier(c)}
 	err := r.call(ctx, x, func(ctx context.Context) error {
 		stack := [1]uint64{uint64(len(x.message))}
 		return r.handle.CallWithStack(ctx, stack[:])
 	})
+	r.system.EndEffects()
+	r.system.SetAuthority(runtime.Authority{})
 	r.stderr.end()
 	if err != nil {
 		// Its memory may be in any state.
