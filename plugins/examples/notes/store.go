@@ -83,7 +83,7 @@ func store(ctx context.Context, n *Note, version string) error {
 func load(ctx context.Context, id string) (*Note, error) {
 	b, info, err := kv.Get(ctx, prefix+id)
 	if errors.Is(err, pdk.ErrNotFound) {
-		return nil, fmt.Errorf("there is no note %q: %w", id, pdk.ErrNotFound)
+		return nil, &pdk.EffectError{Kind: pdk.ErrNotFound, Message: fmt.Sprintf("there is no note %q", id)}
 	}
 	if err != nil {
 		return nil, err
