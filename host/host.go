@@ -104,6 +104,12 @@ type Server struct {
 	Lifetime runtime.Lifetime
 	// Limits bound what it may use.
 	Limits runtime.Limits
+	// Grants are what it may do beyond computing. A value of Env that is
+	// "secret:NAME" stands for a secret among them ([plugins.EnvSecret]).
+	Grants plugins.Grants
+	// Clock is the precision of its clocks: they show multiples of it. Default:
+	// that of the host's.
+	Clock time.Duration
 }
 
 // Status is how a server of a host is doing.

@@ -98,6 +98,9 @@ func checkCommand(root *cobra.Command, args []string) error {
 // flagError says which flag was meant.
 func flagError(cmd *cobra.Command, err error) error {
 	hint := cmd.CommandPath() + " --help lists the flags"
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok && invalid.GetFlag().Name == "secret" {
+		return usage(hint, "--secret: %w", errors.Unwrap(invalid)) // without the value: it may be the secret
+	}
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
 		return usage(hint, "%v", err)

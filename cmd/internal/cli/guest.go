@@ -54,6 +54,7 @@ func (f *hostFlags) config(s Streams, level slog.Level) host.Config {
 // guestFlags are the flags of commands that run one server.
 type guestFlags struct {
 	hostFlags
+	grantFlags
 	env      []string
 	lifetime choice
 	memory   config.Size
@@ -62,7 +63,8 @@ type guestFlags struct {
 
 func (f *guestFlags) register(cmd *cobra.Command) {
 	f.hostFlags.register(cmd)
-	cmd.Flags().StringArrayVarP(&f.env, "env", "e", nil, "environment variable of the server, `KEY=value`; may be repeated")
+	f.grantFlags.register(cmd)
+	cmd.Flags().StringArrayVarP(&f.env, "env", "e", nil, "environment variable of the server, `KEY=value` or KEY=secret:NAME; may be repeated")
 	f.lifetime = choice{of: []string{
 		string(runtime.LifetimeCall), string(runtime.LifetimeSession), string(runtime.LifetimeProcess),
 	}}
@@ -79,6 +81,10 @@ func (f *guestFlags) open(ctx context.Context, c host.Config, source string, gue
 			return nil, registry.Artifact{}, usage("", "--env %q: want KEY=value", kv)
 		}
 	}
+	grants, err := f.grants(f.env)
+	if err != nil {
+		return nil, registry.Artifact{}, err
+	}
 	a, err := registry.Open(ctx, source, registry.Options{})
 	if err != nil {
 		return nil, a, err
@@ -91,6 +97,8 @@ func (f *guestFlags) open(ctx context.Context, c host.Config, source string, gue
 		Env:      f.env,
 		Lifetime: runtime.Lifetime(f.lifetime.value),
 		Limits:   runtime.Limits{MemoryBytes: uint64(f.memory), Deadline: f.timeout.Duration()},
+		Grants:   grants,
+		Clock:    f.clock.Duration(),
 	}}
 	h, err := host.New(ctx, c)
 	if err != nil {
@@ -98,7 +106,7 @@ func (f *guestFlags) open(ctx context.Context, c host.Config, source string, gue
 	}
 	for _, st := range h.Status() {
 		if st.Err != nil {
-			return nil, a, &failure{ExitInput, errors.Join(st.Err, h.Close()), ""}
+			return nil, a, &failure{ExitInput, errors.Join(byFlag(grants, st.Err), h.Close()), ""}
 		}
 	}
 	return h, a, nil
@@ -142,6 +150,8 @@ func takes(least, most int, what string) cobra.PositionalArgs {
 		own, _ := splitArgs(cmd, args)
 		hint := "usage: " + cmd.UseLine()
 		switch {
+		case len(own) > 0 && isKVValue(cmd, own[0]):
+			return usage(hint, "--kv %s: the value stands behind an equals sign: --kv=%[1]s", own[0])
 		case len(own) < least:
 			return usage(hint, "%s: want %s", cmd.Name(), what)
 		case len(own) > most:
@@ -149,6 +159,14 @@ func takes(least, most int, what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// isKVValue reports whether what should be a file was meant for --kv, whose value
+// is optional.
+func isKVValue(cmd *cobra.Command, arg string) bool {
+	kv := cmd.Flags().Lookup("kv")
+	_, err := plugins.ParseKVGrant(arg)
+	return kv != nil && kv.Changed && arg != "" && err == nil
 }
 
 // version returns this program's version.

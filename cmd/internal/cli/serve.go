@@ -39,7 +39,7 @@ reads the file and all modules again.`,
 			if err != nil {
 				return err
 			}
-			reportBroken(s, h)
+			reportBroken(s, h, file)
 			return errors.Join(serveAndWatch(ctx, s, path, h, &front), h.Close())
 		},
 	}
@@ -96,13 +96,18 @@ func reload(ctx context.Context, s Streams, path string, h *host.Host) {
 		return
 	}
 	say(s, "%s was taken over", path)
-	reportBroken(s, h)
+	reportBroken(s, h, file)
 }
 
-// reportBroken names the servers that do not work; the others serve.
-func reportBroken(s Streams, h *host.Host) {
+// reportBroken names the servers that do not work; the others serve. A grant that
+// does not hold is named by its line.
+func reportBroken(s Streams, h *host.Host, file *config.File) {
 	for _, st := range h.Status() {
-		if st.Err != nil {
+		problems := grantProblems(st.Err)
+		for _, p := range problems {
+			say(s, "error: %v", file.At("servers."+st.Name+"."+p.Path, p.Err))
+		}
+		if st.Err != nil && len(problems) == 0 {
 			say(s, "error: %v", st.Err)
 		}
 	}
@@ -113,6 +118,7 @@ func hostServers(f *config.File) []host.Server {
 	for i, c := range f.Servers {
 		servers[i] = host.Server{
 			Name: c.Name, Source: c.Source, Args: c.Args, Env: c.Env, Lifetime: c.Lifetime, Limits: c.Limits,
+			Grants: c.Grants, Clock: c.Clock,
 		}
 	}
 	return servers
