@@ -146,6 +146,9 @@ func (o keys) protect(ctx context.Context, path string, content []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
+	if o.workFactor > 0 {
+		to.SetWorkFactor(o.workFactor)
+	}
 	return encrypt(content, to)
 }
 

@@ -98,7 +98,7 @@ func TestVault(t *testing.T) {
 	}{
 		{"keyring", Options{Keyring: ring}, Options{Keyring: ring}, "the keyring of the operating system"},
 		{"key file", Options{KeyFile: file}, Options{}, "the key file " + file},
-		{"passphrase", Options{KeyFile: locked, NewPassphrase: ask, Passphrase: ask}, Options{Passphrase: ask}, "the key file " + locked},
+		{"passphrase", Options{KeyFile: locked, NewPassphrase: ask, Passphrase: ask, workFactor: 10}, Options{Passphrase: ask}, "the key file " + locked},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStore(t)
@@ -334,7 +334,7 @@ func TestKeyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrong := func(context.Context, string) (string, error) { return "wrong horse", nil }
-	locked, err := keys{Options{NewPassphrase: func(context.Context, string) (string, error) { return "correct horse", nil }}}.
+	locked, err := keys{Options{NewPassphrase: func(context.Context, string) (string, error) { return "correct horse", nil }, workFactor: 10}}.
 		protect(t.Context(), "", []byte(id.String()))
 	if err != nil {
 		t.Fatal(err)
