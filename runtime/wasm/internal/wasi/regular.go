@@ -72,7 +72,8 @@ func (r *regular) ReadAt(p []byte, off uint64) (int, Errno) {
 	if off > math.MaxInt64 {
 		return 0, EINVAL
 	}
-	return count(r.file.ReadAt(p[:min(len(p), maxTransfer)], int64(off)))
+	n := min(uint64(len(p)), maxTransfer, math.MaxInt64-off) // no file goes on beyond
+	return count(r.file.ReadAt(p[:n], int64(off)))
 }
 
 // WriteAt implements [File]. A file that is appended to is appended to, as on
