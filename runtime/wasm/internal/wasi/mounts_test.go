@@ -338,7 +338,7 @@ func TestCrossMount(t *testing.T) {
 // TestNewMessage: what is open is decided again for each message.
 func TestNewMessage(t *testing.T) {
 	m := newMounted(t)
-	readOnly := func(path string, write bool) error {
+	readOnly := func(_ string, write bool) error {
 		if write {
 			return runtime.ErrReadOnly
 		}

@@ -3,6 +3,7 @@ package wasi
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +30,15 @@ func TestProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := wazero.NewRuntime(t.Context())
+	defer r.Close(t.Context())
+	if err := Instantiate(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	code, err := r.CompileModule(t.Context(), module)
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	folder, err := files.Open(files.Config{Source: dir, Access: plugins.ReadWrite})
 	if err != nil {
@@ -45,7 +55,7 @@ func TestProgram(t *testing.T) {
 			})
 			defer s.Close()
 			s.SetAuthority(runtime.Authority{Files: everything})
-			if err := start(With(t.Context(), s), module); err != nil || output.String() != "done\n" {
+			if err := start(With(t.Context(), s), r, code); err != nil || output.String() != "done\n" {
 				t.Errorf("%v\n%s", err, &output)
 			}
 		})
@@ -61,14 +71,10 @@ func TestProgram(t *testing.T) {
 }
 
 // start runs a command to its end.
-func start(ctx context.Context, module []byte) error {
-	r := wazero.NewRuntime(ctx)
-	defer r.Close(ctx)
-	if err := Instantiate(ctx, r); err != nil {
-		return err
-	}
-	_, err := r.Instantiate(ctx, module)
-	if exit, ok := err.(*sys.ExitError); ok && exit.ExitCode() == 0 { //nolint:errorlint // it is never wrapped
+func start(ctx context.Context, r wazero.Runtime, code wazero.CompiledModule) error {
+	_, err := r.InstantiateModule(ctx, code, wazero.NewModuleConfig().WithName(""))
+	var exit *sys.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 0 {
 		return nil
 	}
 	return err

@@ -201,10 +201,10 @@ func (r *regular) setAppend(on bool) Errno {
 		return errnoOf(err)
 	}
 	if errno := r.follow(f); errno != Success {
-		f.Close()
+		_ = f.Close()
 		return errno
 	}
-	r.file.Close()
+	_ = r.file.Close()
 	r.file, r.flag = f, r.flag^os.O_APPEND
 	return Success
 }
