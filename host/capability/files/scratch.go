@@ -74,7 +74,7 @@ func (s *Scratch) Close() error {
 		return nil
 	}
 	s.closed = true
-	return errors.Join(s.folder.Close(), os.RemoveAll(s.path))
+	return errors.Join(s.folder.Close(), removeTree(s.path))
 }
 
 // SweepScratch removes the scratch folders that processes have left that are no
@@ -87,7 +87,7 @@ func SweepScratch() error {
 	var errs []error
 	for _, e := range entries {
 		if pid, ok := scratchOwner(e.Name()); ok && e.IsDir() && own(e) && !alive(pid) {
-			errs = append(errs, os.RemoveAll(filepath.Join(os.TempDir(), e.Name())))
+			errs = append(errs, removeTree(filepath.Join(os.TempDir(), e.Name())))
 		}
 	}
 	return errors.Join(errs...)

@@ -129,7 +129,7 @@ func (w *walk) folder(root *os.Root, depth int) {
 		if e.IsDir() {
 			if sub, err := root.OpenRoot(e.Name()); err == nil {
 				w.folder(sub, depth+1)
-				sub.Close()
+				_ = sub.Close()
 			}
 			continue
 		}
