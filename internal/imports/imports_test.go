@@ -35,6 +35,7 @@ var home = map[string]string{
 	"github.com/sigstore":           "registry",
 	"github.com/extism":             "runtime/extism",
 	"github.com/moby":               "runtime/container",
+	"go.etcd.io/bbolt":              "registry/store",
 	"github.com/spf13":              "cmd",
 	"github.com/fsnotify/fsnotify":  "cmd",
 	"go.yaml.in/yaml":               "cmd",
@@ -143,6 +144,8 @@ func TestViolation(t *testing.T) {
 		{"wazero elsewhere", "runtime", "github.com/tetratelabs/wazero", true},
 		{"mcp-go at home", "host/internal/front", "github.com/mark3labs/mcp-go/mcp", false},
 		{"mcp-go elsewhere", "cmd/internal/cli", "github.com/mark3labs/mcp-go/mcp", true},
+		{"bbolt at home", "registry/store", "go.etcd.io/bbolt/errors", false},
+		{"bbolt elsewhere", "host/capability/kv", "go.etcd.io/bbolt", true},
 		{"anything in plugins", "plugins", "golang.org/x/sync/errgroup", true},
 		{"standard library in plugins", "plugins", "encoding/json", false},
 	}
