@@ -281,6 +281,33 @@ func TestMeasuredAgain(t *testing.T) {
 	tr.holds(1, 1)
 }
 
+// TestOthersWrite: to remove what the host has written makes no room beyond the
+// quota.
+func TestOthersWrite(t *testing.T) {
+	tr := newTree(t, Config{QuotaBytes: 100})
+	tr.file("mine", strings.Repeat("x", 60))
+	tr.must(os.WriteFile(tr.host("theirs"), make([]byte, 1000), 0o644))
+	tr.must(tr.Remove("theirs", false))
+	tr.holds(60, 1)
+	if err := tr.Symlink(strings.Repeat("x", 41), "l"); !errors.Is(err, runtime.ErrQuota) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestRemovedFirst: a folder that was never measured is when it has to be.
+func TestRemovedFirst(t *testing.T) {
+	tr := newTree(t, Config{QuotaBytes: 100})
+	for _, name := range []string{"a", "b"} {
+		tr.must(os.WriteFile(tr.host(name), make([]byte, 50), 0o644))
+	}
+	tr.must(tr.Remove("a", false))
+	if err := tr.Symlink(strings.Repeat("x", 51), "l"); !errors.Is(err, runtime.ErrQuota) {
+		t.Errorf("error %v", err)
+	}
+	tr.file("c", strings.Repeat("x", 50))
+	tr.holds(100, 2)
+}
+
 // TestDeep: directories nested beyond any path's length do not make what a guest
 // holds look like less.
 func TestDeep(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 const (
 	scratchBytes = 64 << 20
 	scratchFiles = 10_000
+	scratchOpen  = 64
 )
 
 // scratchPrefix begins the names of scratch folders; the process's number
@@ -26,7 +27,7 @@ const (
 const scratchPrefix = "mcpwasm-scratch-"
 
 // Scratch is a folder for one instance: empty at first, 64 MiB and 10,000 files
-// at most, and gone after [Scratch.Close]. It is made at its first use, in the
+// at most, 64 of them open, and gone after [Scratch.Close]. It is made at its first use, in the
 // host's folder for temporary files, readable by the host's user alone. It is
 // safe for concurrent use.
 type Scratch struct {
@@ -55,7 +56,9 @@ func (s *Scratch) made() (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
-	folder, err := Open(Config{Source: path, Access: plugins.ReadWrite, QuotaBytes: scratchBytes, QuotaFiles: scratchFiles})
+	folder, err := Open(Config{
+		Source: path, Access: plugins.ReadWrite, QuotaBytes: scratchBytes, QuotaFiles: scratchFiles, OpenFiles: scratchOpen,
+	})
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(path))
 	}

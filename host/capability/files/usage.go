@@ -170,5 +170,16 @@ func (f *Folder) gone(fi fs.FileInfo) {
 			return // its last Close takes it off
 		}
 	}
-	f.usage.bytes -= fi.Size()
+	f.release(fi.Size())
+}
+
+// release takes off the size of a file that is no more. Less than nothing is left
+// where it was somebody else who had written it: then nothing that was counted is
+// worth anything.
+func (f *Folder) release(size int64) {
+	f.usage.bytes -= size
+	if (f.usage.bytes < 0 || f.usage.names < 0) && !f.usage.measured.IsZero() {
+		f.usage.bytes, f.usage.names = 0, 0
+		f.measure()
+	}
 }

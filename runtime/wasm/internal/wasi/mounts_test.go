@@ -322,6 +322,154 @@ func TestGuestLinks(t *testing.T) {
 	m.checkCanary()
 }
 
+// TestPaths: what the functions on paths answer (preview 1's documentation, and
+// POSIX where that says nothing).
+func TestPaths(t *testing.T) {
+	tests := []struct {
+		name, fn     string
+		path, second string
+		want         Errno
+	}{
+		{"unlink", "path_unlink_file", "file", "", Success},
+		{"unlink a directory", "path_unlink_file", "dir", "", EISDIR},
+		{"unlink with a slash", "path_unlink_file", "file/", "", ENOTDIR},
+		{"unlink a link", "path_unlink_file", "link", "", Success},
+		{"unlink nothing", "path_unlink_file", "nothing", "", ENOENT},
+		{"rmdir", "path_remove_directory", "dir", "", Success},
+		{"rmdir with a slash", "path_remove_directory", "dir/", "", Success},
+		{"rmdir a file", "path_remove_directory", "file", "", ENOTDIR},
+		{"rmdir what is not empty", "path_remove_directory", "full", "", ENOTEMPTY},
+		{"mkdir", "path_create_directory", "new", "", Success},
+		{"mkdir with a slash", "path_create_directory", "new/", "", Success},
+		{"mkdir over a file", "path_create_directory", "file", "", EEXIST},
+		{"mkdir below a file", "path_create_directory", "file/new", "", ENOTDIR},
+		{"mkdir below nothing", "path_create_directory", "nothing/new", "", ENOENT},
+		{"stat a link", "path_filestat_get", "link", "", Success},
+		{"stat by dots", "path_filestat_get", "dir/../full/./file", "", Success},
+		{"stat by dots from nothing", "path_filestat_get", "nothing/../file", "", ENOENT},
+		{"readlink", "path_readlink", "link", "", Success},
+		{"readlink of a file", "path_readlink", "file", "", EINVAL},
+		{"rename", "path_rename", "file", "new", Success},
+		{"rename over a file", "path_rename", "file", "full/file", Success},
+		{"rename over a directory", "path_rename", "file", "dir", EISDIR},
+		{"rename a directory over one", "path_rename", "full", "dir", Success},
+		{"rename a directory over a full one", "path_rename", "dir", "full", ENOTEMPTY},
+		{"rename a directory over a file", "path_rename", "dir", "file", ENOTDIR},
+		{"rename a directory into itself", "path_rename", "dir", "dir/new", EINVAL},
+		{"rename nothing", "path_rename", "nothing", "new", ENOENT},
+		{"rename a file to a directory's name", "path_rename", "file", "new/", ENOTDIR},
+		{"link", "path_link", "file", "new", Success},
+		{"link a link", "path_link", "dangling", "new", Success},
+		{"link over a file", "path_link", "file", "full/file", EEXIST},
+		{"link a directory", "path_link", "dir", "new", EPERM},
+		{"symlink over a file", "path_symlink", "x", "file", EEXIST},
+		{"symlink with a slash", "path_symlink", "x", "new/", ENOENT},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := newMounted(t)
+			for _, d := range []string{"dir", "full"} {
+				if err := os.Mkdir(filepath.Join(m.base, "data", d), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m.write("data/full/file", "")
+			m.link("file", "data/link")
+			m.link("nothing", "data/dangling")
+			p, n := m.text(pathAt, tt.path)
+			q, k := m.text(path2At, tt.second)
+			params := map[string][]uint64{
+				"path_unlink_file":      {3, p, n},
+				"path_remove_directory": {3, p, n},
+				"path_create_directory": {3, p, n},
+				"path_filestat_get":     {3, 1, p, n, bufAt},
+				"path_readlink":         {3, p, n, bufAt, 100, outAt},
+				"path_rename":           {3, p, n, 3, q, k},
+				"path_link":             {3, 0, p, n, 3, q, k},
+				"path_symlink":          {p, n, 3, q, k},
+			}[tt.fn]
+			if errno := m.errno(tt.fn, params...); errno != tt.want {
+				t.Errorf("errno %d, want %d", errno, tt.want)
+			}
+		})
+	}
+}
+
+// TestOpen: how rights and flags decide what is opened.
+func TestOpen(t *testing.T) {
+	tests := []struct {
+		name           string
+		path           string
+		follow, oflags uint64
+		rights         uint64
+		want           Errno
+	}{
+		{"file", "file", 0, 0, rightRead, Success},
+		{"file as a directory", "file", 0, openDirectory, rightRead, ENOTDIR},
+		{"directory", "dir", 0, openDirectory, rightReaddir, Success},
+		{"directory with a slash", "dir/", 0, 0, rightRead, Success},
+		{"directory to write", "dir", 0, openDirectory, rw, EISDIR},
+		{"directory to truncate", "dir", 0, openTruncate, 0, EISDIR},
+		{"nothing", "nothing", 0, 0, rightRead, ENOENT},
+		{"nothing below a file", "file/x", 0, openCreate, rightRead, ENOTDIR},
+		{"new", "nothing", 0, openCreate, rightRead, Success},
+		{"new with a slash", "nothing/", 0, openCreate, rightRead, ENOENT},
+		{"new but there", "file", 0, openCreate | openExclusive, rightRead, EEXIST},
+		{"link", "link", 1, 0, rightRead, Success},
+		{"link itself", "link", 0, 0, rightRead, ELOOP},
+		{"link itself as a directory", "dirlink", 0, openDirectory, rightRead, ELOOP},
+		{"link as a directory", "dirlink", 1, openDirectory, rightRead, Success},
+		{"dangling link", "dangling", 1, 0, rightRead, ENOENT},
+		{"new by a dangling link", "dangling", 1, openCreate, rightRead, Success},
+		{"new but a link is there", "dangling", 1, openCreate | openExclusive, rightRead, EEXIST},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := newMounted(t)
+			if err := os.Mkdir(filepath.Join(m.base, "data", "dir"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			m.link("file", "data/link")
+			m.link("dir", "data/dirlink")
+			m.link("target", "data/dangling")
+			if _, errno := m.open(3, tt.path, tt.follow, tt.oflags, tt.rights, 0); errno != tt.want {
+				t.Errorf("errno %d, want %d", errno, tt.want)
+			}
+		})
+	}
+}
+
+// TestRights: a descriptor can do what it was opened for, and less once that was
+// given up.
+func TestRights(t *testing.T) {
+	m := newMounted(t)
+	reader, writer := m.mustOpen("file", 0, rightRead, 0), m.mustOpen("file", 0, rightWrite, 0)
+	if errno := m.put(reader, "x"); errno != EBADF {
+		t.Errorf("write for reading: %d", errno)
+	}
+	if _, errno := m.read(writer); errno != EBADF {
+		t.Errorf("read for writing: %d", errno)
+	}
+	for _, tt := range []struct {
+		rights uint64
+		want   Errno
+	}{{rw, ENOTCAPABLE}, {0, Success}, {rightRead, ENOTCAPABLE}} {
+		if errno := m.errno("fd_fdstat_set_rights", reader, tt.rights, 0); errno != tt.want {
+			t.Errorf("rights %d: %d, want %d", tt.rights, errno, tt.want)
+		}
+	}
+	if _, errno := m.read(reader); errno != EBADF {
+		t.Errorf("read after that: %d", errno)
+	}
+	truncated := m.mustOpen("file", openTruncate, 0, 0)
+	if errno := m.put(truncated, "x"); errno != EBADF {
+		t.Errorf("write without a right: %d", errno)
+	}
+	if b, err := os.ReadFile(filepath.Join(m.base, "data", "file")); len(b) > 0 || err != nil {
+		t.Errorf("not truncated: %q, %v", b, err)
+	}
+}
+
 func TestCrossMount(t *testing.T) {
 	m := newMounted(t)
 	p, n := m.text(pathAt, "file")
