@@ -73,7 +73,7 @@ func TestGrants(t *testing.T) {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	for _, g := range []plugins.HTTPGrant{
-		{}, {Host: "a..b"}, {Host: "a b"}, {Host: "a*.test"}, {Host: "127.1"}, {Host: "10.0.0.*"}, {Host: "fe80::1%eth0"}, {Host: "a.test/x"},
+		{}, {Host: "a..b"}, {Host: "a b"}, {Host: "a*.test"}, {Host: "127.1"}, {Host: "10.0.0.*"}, {Host: "10.0.*.*"}, {Host: "fe80::1%eth0"}, {Host: "a.test/x"},
 		{Host: "a.test", Scheme: "ftp"}, {Host: "a.test", Port: 65536}, {Host: "a.test", Port: -1}, {Host: "a.test", Methods: []string{"get"}},
 		{Host: "a.test", Path: "v1"}, {Host: "a.test", Path: "/v1/../x"}, {Host: "a.test", Path: "/%2e%2e"},
 	} {
