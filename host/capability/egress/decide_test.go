@@ -2,6 +2,7 @@ package egress
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -141,7 +142,7 @@ func TestMissing(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = p.decide("GET", &l)
-		e, ok := err.(*plugins.EffectError)
+		e, ok := errors.AsType[*plugins.EffectError](err)
 		if !ok || e.Grant != want || !strings.HasPrefix(e.Message, "weather may not send GET ") || strings.Contains(e.Message, "q=1") {
 			t.Errorf("%s: %v; grant %q, want %q", raw, err, e.Grant, want)
 		}
