@@ -143,7 +143,10 @@ func TestMissing(t *testing.T) {
 		}
 		err = p.decide("GET", &l)
 		e, ok := errors.AsType[*plugins.EffectError](err)
-		if !ok || e.Grant != want || !strings.HasPrefix(e.Message, "weather may not send GET ") || strings.Contains(e.Message, "q=1") {
+		if !ok {
+			t.Fatalf("%s: %v, want a denial", raw, err)
+		}
+		if e.Grant != want || !strings.HasPrefix(e.Message, "weather may not send GET ") || strings.Contains(e.Message, "q=1") {
 			t.Errorf("%s: %v; grant %q, want %q", raw, err, e.Grant, want)
 		}
 	}
