@@ -29,6 +29,8 @@ var below = map[string][]string{
 var home = map[string]string{
 	"github.com/tetratelabs/wazero": "runtime/wasm",
 	"github.com/mark3labs/mcp-go":   "host",
+	"code.dny.dev/ssrf":             "host/capability/egress",
+	"golang.org/x/net":              "host/capability/egress",
 	"cel.dev/cel-go":                "cel",
 	"github.com/google/cel-go":      "nowhere: it is cel.dev/cel-go",
 	"oras.land/oras-go":             "registry",
