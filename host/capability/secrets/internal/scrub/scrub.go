@@ -31,7 +31,7 @@ type pattern struct {
 
 // Value is what is to be found, and what stands in its place afterwards.
 type Value struct {
-	Text string // UTF-8, 8 bytes at least
+	Text string // UTF-8 without control characters, 8 bytes at least
 	Mark string
 }
 
