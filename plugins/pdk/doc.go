@@ -21,6 +21,15 @@
 // a generator of math/rand gives the same numbers for every message: use
 // crypto/rand.
 //
+// A guest holds nothing: no network, no files, no secrets. A handler asks its host,
+// which does what the operator has granted: [Effect] asks for anything, [Secret]
+// for a secret's handle, the package kv keeps data, and a blank import of the
+// package hosthttp gives net/http to a guest. What is denied is an
+// [EffectError] that names the grant that is missing. [Server.Ask] tells the operator
+// beforehand. Folders that are mounted are simply there, for package os. Several goroutines
+// of a handler may ask side by side; what is still open when the handler
+// returns is closed.
+//
 // The package compiles natively as well. There [Handle] asks the registered
 // server one message, and the package pdktest does so with less writing, so that
 // an ordinary go test covers a server. The binary interface is specified in

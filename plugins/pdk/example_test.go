@@ -2,9 +2,12 @@ package pdk_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mcpwasm/mcpwasm/plugins/pdk"
+	"github.com/mcpwasm/mcpwasm/plugins/pdk/pdktest"
 )
 
 func ExampleAddTool() {
@@ -44,4 +47,42 @@ func ExampleElicit() {
 	// Output:
 	// {"result":{"inputRequests":{"color":{"method":"elicitation/create","params":{"mode":"form","message":"Which colour?","requestedSchema":{"type":"object","properties":{"color":{"type":"string","enum":["red","green"]}},"required":["color"]}}}},"resultType":"input_required"}}
 	// {"result":{"resultType":"complete","content":[{"type":"text","text":"accept red"}]}}
+}
+
+func ExampleEffect() {
+	// In a guest, a handler's context leads to the host. Here it is one for tests.
+	host := &pdktest.Effects{KV: &pdktest.KV{}}
+	ctx, end := pdk.WithHost(context.Background(), pdk.Host{Effects: host.Open})
+	defer end()
+
+	result, reply, err := pdk.Effect(ctx, "kv/set", map[string]string{"key": "city"}, strings.NewReader("Lima"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer reply.Close()
+	fmt.Printf("%s\n", result)
+	// Output: {"version":"1"}
+}
+
+func ExampleSecret() {
+	host := &pdktest.Effects{Secrets: map[string]string{"API_TOKEN": "s3cret"}}
+	ctx, end := pdk.WithHost(context.Background(), pdk.Host{Effects: host.Open})
+	defer end()
+
+	handle, err := pdk.Secret(ctx, "API_TOKEN") // goes into a header: "Bearer " + handle
+	fmt.Println(handle != "", strings.Contains(handle, "s3cret"), err)
+	_, err = pdk.Secret(ctx, "OTHER")
+	fmt.Println(errors.Is(err, pdk.ErrDenied))
+	// Output:
+	// true false <nil>
+	// true
+}
+
+func ExampleServer_Ask() {
+	s := pdk.New("weather", "1.0.0")
+	s.Ask(pdk.Capabilities{
+		HTTP: []pdk.HTTPAsk{{Host: "api.example.com", Paths: []string{"/v1"}, Reason: "Reads forecasts."}},
+		KV:   &pdk.KVAsk{Reason: "Keeps forecasts for an hour.", Optional: true},
+	})
 }
