@@ -58,7 +58,7 @@ func (p *program) connect(ctx context.Context, first runtime.Call, legacy bool) 
 		graceAfter: p.options.Limits.CancelGrace,
 	}
 	s.system = wasi.New(wasi.Config{
-		Args: p.args(), Env: p.options.Env, Spin: true,
+		Args: p.args(), Env: p.options.Env, Spin: true, ClockPrecision: p.options.ClockPrecision,
 		Stdin: s.in.Source(), Stdout: s.out.Sink(), Stderr: wasi.Output(s.stderr),
 	})
 	s.life, s.end = context.WithCancelCause(context.WithoutCancel(ctx))

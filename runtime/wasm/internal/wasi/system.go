@@ -13,6 +13,9 @@ type Config struct {
 	Args                  []string // the program's name first
 	Env                   []string // "KEY=value"
 	Stdin, Stdout, Stderr File
+	// ClockPrecision is the step of the guest's clocks, 0 for
+	// [DefaultClockPrecision].
+	ClockPrecision time.Duration
 	// Spin says that a guest is to be ended that yields over and over where
 	// it should wait.
 	Spin bool
@@ -23,7 +26,7 @@ type Config struct {
 type System struct {
 	args, env []string
 	fds       []*descriptor // by number; nil is free
-	begin     time.Time
+	clocks    clocks
 
 	wake chan struct{} // something that is waited for may have changed
 	spin *spinning
@@ -48,7 +51,7 @@ const flagNonblock = 4
 
 // New returns a guest's world.
 func New(c Config) *System {
-	s := &System{args: c.Args, env: c.Env, begin: time.Now(), wake: make(chan struct{}, 1)}
+	s := &System{args: c.Args, env: c.Env, clocks: newClocks(c.ClockPrecision), wake: make(chan struct{}, 1)}
 	if c.Spin {
 		s.spin = &spinning{}
 	}
