@@ -98,7 +98,7 @@ func (h *Host) start(ctx context.Context, e entry, a registry.Artifact) error {
 	if err != nil {
 		return err
 	}
-	e.server.Attach(guest, identity(e.config, a.Digest))
+	e.server.Attach(guest, identity(e.config, a.Digest), nil)
 	return nil
 }
 

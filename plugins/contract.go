@@ -9,8 +9,10 @@ const ContractVersion = 1
 // Names of version 1 of the contract.
 const (
 	// ImportModuleV1 is the module name of the host's functions:
-	// message_read, answer_write, notify and cancelled.
+	// message_read, answer_write, notify, cancelled and effect_open.
 	ImportModuleV1 = "mcpwasm_v1"
+	// ImportEffectOpen is the one of them that a stdio guest may import, too.
+	ImportEffectOpen = "effect_open"
 	// ExportHandleV1 is the function (size i32) → () that answers one message.
 	ExportHandleV1 = "mcpwasm_v1_handle"
 	// ExportInitialize is WASI's reactor start function, called once.

@@ -94,6 +94,14 @@ func (m *Module) importsFrom(module string) bool {
 	return slices.ContainsFunc(m.Imports, func(i Import) bool { return i.Module == module })
 }
 
+// needsHandler reports whether the module imports what only the handler of a
+// message can use.
+func (m *Module) needsHandler() bool {
+	return slices.ContainsFunc(m.Imports, func(i Import) bool {
+		return i.Module == ImportModuleV1 && i.Name != ImportEffectOpen
+	})
+}
+
 // recognise sets the shape and the contract's version.
 func (m *Module) recognise() error {
 	var known, newer []int
@@ -115,7 +123,7 @@ func (m *Module) recognise() error {
 			versions(newer), ContractVersion, ContractVersion)
 	case m.importsFrom(ImportModuleExtism):
 		m.Shape = ShapeExtism
-	case m.importsFrom(ImportModuleV1):
+	case m.needsHandler():
 		return fmt.Errorf("it imports %s but exports no function %s; export it (Go: build with -buildmode=c-shared)", ImportModuleV1, ExportHandleV1)
 	case m.HasExport(ExportStart, "func"):
 		m.Shape = ShapeStdio

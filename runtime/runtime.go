@@ -66,6 +66,9 @@ type Call struct {
 	// Session keys the instance under [LifetimeSession]; calls with the same
 	// key share a guest. Empty is a key like any other.
 	Session string
+	// Authority is what the guest may do for this message. Nil is nothing, but
+	// for a stdio guest, which goes on between messages and holds what it held.
+	Authority *Authority
 	// Notify takes what the guest sends while it works on this message:
 	// progress and log messages, in order, none after Handle has returned.
 	// Nil drops them. It must not call back into the server.
@@ -83,6 +86,15 @@ type Options struct {
 	// Env is the guest's environment, "KEY=value" each. Nothing of the host's
 	// own environment is ever added.
 	Env []string
+	// Mounts are the folders that the guest sees, whether it may use them or
+	// not: that is decided by what it holds ([Authority]).
+	Mounts []Mount
+	// Start is what a stdio guest holds before its first message with an
+	// [Authority]. A reactor holds nothing while it is initialised.
+	Start Authority
+	// Exclusive gives a stdio guest one message at a time, so that it is known
+	// for which one it does something. Reactors never have more.
+	Exclusive bool
 	// Lifetime of an instance; default: [LifetimeCall] for reactors,
 	// [LifetimeSession] for stdio guests.
 	Lifetime Lifetime

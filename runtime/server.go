@@ -74,7 +74,7 @@ func newPolicy(ctx context.Context, p Program, o Options) (*gate, *keeper) {
 	}
 	// A stdio guest multiplexes by itself, everything else does one thing at a
 	// time.
-	exclusive := p.Shape() != plugins.ShapeStdio
+	exclusive := o.Exclusive || p.Shape() != plugins.ShapeStdio
 	g := newGate(o.Limits.Concurrency, o.Limits.Queue, keys, exclusive)
 	if keys == 0 {
 		return g, nil

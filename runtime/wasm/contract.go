@@ -10,13 +10,14 @@ import (
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
+	"github.com/mcpwasm/mcpwasm/runtime/wasm/internal/wasi"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
 )
 
 // contractNames are the functions of version 1 of the contract.
-var contractNames = []string{"message_read", "answer_write", "notify", "cancelled"}
+var contractNames = []string{"message_read", "answer_write", "notify", "cancelled", plugins.ImportEffectOpen}
 
 // exchange is one message to a reactor and what the guest did with it. It is
 // the guest's goroutine's, but for cancelled.
@@ -52,6 +53,8 @@ func instantiateContract(ctx context.Context, r wazero.Runtime) error {
 	export("answer_write", (*exchange).answerWrite, 2)
 	export("notify", (*exchange).notification, 2, i32)
 	export("cancelled", (*exchange).isCancelled, 0, i32)
+	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(effectOpen), []api.ValueType{i32, i32}, []api.ValueType{i32}).
+		Export(plugins.ImportEffectOpen)
 	_, err := b.Instantiate(ctx)
 	return err
 }
@@ -103,6 +106,13 @@ func (x *exchange) fail(err *runtime.GuestError) {
 		panic(sys.NewExitError(sys.ExitCodeContextCanceled))
 	}
 	x.fault = err
+}
+
+// effectOpen asks the host for something, in the name of what the guest holds
+// for the message that it works on.
+func effectOpen(ctx context.Context, m api.Module, stack []uint64) {
+	request := read(m.Memory(), stack, plugins.ImportEffectOpen)
+	stack[0] = api.EncodeI32(wasi.From(ctx).OpenEffect(ctx, request))
 }
 
 func (x *exchange) isCancelled(_ api.Memory, stack []uint64) {

@@ -38,7 +38,7 @@ func (p *program) startReactor(ctx context.Context, first runtime.Call) (runtime
 	// meant for people.
 	out := wasi.Output(r.stderr)
 	r.system = wasi.New(wasi.Config{
-		Args: p.args(), Env: p.options.Env, Stdin: wasi.Empty(), Stdout: out, Stderr: out,
+		Args: p.args(), Env: p.options.Env, Mounts: p.options.Mounts, Stdin: wasi.Empty(), Stdout: out, Stderr: out,
 		ClockPrecision: p.options.ClockPrecision,
 	})
 	r.life, r.end = context.WithCancel(context.WithoutCancel(ctx))
@@ -89,11 +89,16 @@ func (r *reactor) Handle(ctx context.Context, c runtime.Call) (plugins.Answer, e
 	case <-ctx.Done():
 		return plugins.Answer{}, context.Cause(ctx)
 	}
+	if c.Authority != nil {
+		r.system.SetAuthority(*c.Authority)
+	}
 	x := &exchange{limits: r.program.options.Limits, message: encode(c.Message), notify: r.notifier(c)}
 	err := r.call(ctx, x, func(ctx context.Context) error {
 		stack := [1]uint64{uint64(len(x.message))}
 		return r.handle.CallWithStack(ctx, stack[:])
 	})
+	r.system.EndEffects()
+	r.system.SetAuthority(runtime.Authority{})
 	r.stderr.end()
 	if err != nil {
 		// Its memory may be in any state.

@@ -58,9 +58,10 @@ func (p *program) connect(ctx context.Context, first runtime.Call, legacy bool) 
 		graceAfter: p.options.Limits.CancelGrace,
 	}
 	s.system = wasi.New(wasi.Config{
-		Args: p.args(), Env: p.options.Env, Spin: true, ClockPrecision: p.options.ClockPrecision,
+		Args: p.args(), Env: p.options.Env, Mounts: p.options.Mounts, Spin: true, ClockPrecision: p.options.ClockPrecision,
 		Stdin: s.in.Source(), Stdout: s.out.Sink(), Stderr: wasi.Output(s.stderr),
 	})
+	s.system.SetAuthority(p.options.Start)
 	s.life, s.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	go s.run()
 	var err error
@@ -176,6 +177,9 @@ func (s *stdio) reason() error {
 
 // Handle implements [runtime.Instance].
 func (s *stdio) Handle(ctx context.Context, c runtime.Call) (plugins.Answer, error) {
+	if c.Authority != nil {
+		s.system.SetAuthority(*c.Authority)
+	}
 	given := make(chan givenUp, 1)
 	defer context.AfterFunc(ctx, func() { given <- givenUp{time.Now(), s.system.Idle()} })()
 	a, err := s.peer.Handle(ctx, c)

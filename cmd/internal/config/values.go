@@ -2,11 +2,10 @@ package config
 
 import (
 	"fmt"
-	"math"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/internal/bytesize"
 	"github.com/mcpwasm/mcpwasm/runtime"
 )
 
@@ -15,24 +14,16 @@ import (
 // default.
 type Size int64
 
-// maxSize is far beyond every limit and fits an int everywhere.
-const maxSize = math.MaxInt32
-
-var units = map[string]int64{"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+// tooLarge is far beyond every limit; what is less fits an int everywhere.
+const tooLarge = 2 << 30
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *Size) UnmarshalText(text []byte) error {
-	v := string(text)
-	digits := strings.TrimRight(v, "BKMGi")
-	unit, ok := units[v[len(digits):]]
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if !ok || err != nil || n <= 0 || digits[0] == '+' {
-		return fmt.Errorf("%q: want a size such as 64KiB or 256MiB", v)
+	n, err := bytesize.Parse(string(text), tooLarge)
+	if err != nil {
+		return err
 	}
-	if n > maxSize/unit {
-		return fmt.Errorf("%q: want less than 2GiB", v)
-	}
-	*s = Size(n * unit)
+	*s = Size(n)
 	return nil
 }
 
@@ -41,15 +32,10 @@ func (s *Size) Set(v string) error { return s.UnmarshalText([]byte(v)) }
 
 // String returns the size in the largest unit that divides it, "" for none.
 func (s *Size) String() string {
-	for _, u := range []string{"GiB", "MiB", "KiB"} {
-		if n := units[u]; *s != 0 && int64(*s)%n == 0 {
-			return strconv.FormatInt(int64(*s)/n, 10) + u
-		}
-	}
 	if *s == 0 {
 		return ""
 	}
-	return strconv.FormatInt(int64(*s), 10) + "B"
+	return bytesize.Format(int64(*s))
 }
 
 // Type names the kind of value in a command's help.

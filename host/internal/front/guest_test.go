@@ -157,7 +157,7 @@ func newTestFront(t testing.TB, cfg Config) (*Front, *testGuest) {
 	g := &testGuest{started: make(chan struct{}, 8), stopped: make(chan struct{}, 8)}
 	s := gateway.NewServer("test", log, nil)
 	g.signal = s.Signal
-	s.Attach(g, "digest")
+	s.Attach(g, "digest", nil)
 	gw.Replace([]*gateway.Server{s})
 	cfg.Gateway, cfg.Log = gw, log
 	f := New(cfg)

@@ -17,6 +17,7 @@ type target struct {
 	server *Server
 	defs   *plugins.Definitions
 	params wire.Object
+	tool   plugins.Definition // where the message calls one
 }
 
 // forward has a guest answer a message.
@@ -33,17 +34,18 @@ func (g *Gateway) forward(ctx context.Context, r Request) (wire.Object, error) {
 		return wire.Object{}, err
 	}
 	answer, err := t.server.guest.Handle(ctx, runtime.Call{
-		Message: plugins.Message{Method: r.Method, Params: t.params.JSON()},
-		Session: r.Session,
-		Notify:  t.server.filter(r),
+		Message:   plugins.Message{Method: r.Method, Params: t.params.JSON()},
+		Session:   r.Session,
+		Authority: t.authority(r),
+		Notify:    t.server.filter(r),
 	})
 	switch {
 	case err != nil:
 		return wire.Object{}, err
 	case answer.Error != nil:
-		return wire.Object{}, answer.Error
+		return wire.Object{}, t.server.scrubError(answer.Error)
 	}
-	result, err := wire.ParseObject(answer.Result)
+	result, err := wire.ParseObject(t.server.scrub(answer.Result))
 	if err == nil {
 		err = result.CheckNames("resultType", "_meta", "ttlMs", "cacheScope", "inputRequests", "requestState")
 	}
@@ -99,9 +101,13 @@ func (g *Gateway) named(ctx context.Context, r Request, capability string, list 
 	if err != nil {
 		return t, err
 	}
-	if _, ok := list(t.defs).Find(own); !ok {
+	def, ok := list(t.defs).Find(own)
+	if !ok {
 		t.server.release()
 		return target{}, invalidParams("unknown %s %q", capability[:len(capability)-1], name)
+	}
+	if capability == "tools" {
+		t.tool = def
 	}
 	return t, nil
 }
@@ -167,7 +173,7 @@ func (g *Gateway) owner(ctx context.Context, capability, sep string, rename func
 		s.release()
 		return target{}, err
 	}
-	return target{s, d.own, params}, nil
+	return target{server: s, defs: d.own, params: params}, nil
 }
 
 // meant suggests the exposed name of the one tool or prompt that a server itself
@@ -324,6 +330,7 @@ func (s *Server) filter(r Request) func(plugins.Notification) {
 	rawToken, _ := meta.Get(plugins.MetaProgressToken)
 	token, hasToken := wire.ParseID(rawToken)
 	return func(n plugins.Notification) {
+		n.Params = s.scrub(n.Params)
 		params, err := wire.ParseObject(n.Params)
 		if err != nil {
 			return

@@ -96,7 +96,7 @@ func newGateway(t testing.TB, prefix bool, guests map[string]Guest) *Gateway {
 			if sc, ok := guest.(*scripted); ok {
 				sc.signal = s.Signal
 			}
-			s.Attach(guest, "id-"+name)
+			s.Attach(guest, "id-"+name, nil)
 		}
 		servers = append(servers, s)
 	}
@@ -301,7 +301,7 @@ func TestReplaceDropsNoCall(t *testing.T) {
 	for g.servers[0].defs.Load() == nil {
 	}
 	s := NewServer("a", slog.New(slog.DiscardHandler), nil)
-	s.Attach(fresh, "new")
+	s.Attach(fresh, "new", nil)
 	// The call holds the old server from before it reads the definitions on.
 	gone := g.Replace([]*Server{s})
 	if a := ask(t, g, plugins.MethodCallTool, `{"name":"run"}`); !strings.Contains(string(a.Result), `"from":"new"`) {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -27,6 +28,16 @@ type Guest interface {
 	Close(ctx context.Context) error
 }
 
+// Capabilities are what a server was granted; *capability.Set has them.
+type Capabilities interface {
+	// Authority is what the guest holds for a call.
+	Authority(effect.Call) *runtime.Authority
+	// Scrub replaces secrets by their names in JSON that the guest made.
+	Scrub(json.RawMessage) json.RawMessage
+	// Check refuses definitions that the grants do not fit.
+	Check(*plugins.Definitions) error
+}
+
 // Server is one server behind the gateway: a guest, or the reason why there is
 // none, and what it said about itself.
 type Server struct {
@@ -35,9 +46,10 @@ type Server struct {
 	cache Cache
 
 	// Set once by Attach or Fail, before the gateway gets the server.
-	guest    Guest
-	identity string
-	err      error
+	guest        Guest
+	capabilities Capabilities // may be nil: there are none
+	identity     string
+	err          error
 
 	defs     atomic.Pointer[definitionSet]
 	load     singleflight.Group
@@ -66,9 +78,12 @@ func NewServer(name string, log *slog.Logger, cache Cache) *Server {
 		changed: func(Event) {}, stale: map[string]bool{}}
 }
 
-// Attach gives the server its guest. identity changes whenever the server's
-// definitions may: it is made of the artifact's digest and its settings.
-func (s *Server) Attach(g Guest, identity string) { s.guest, s.identity = g, identity }
+// Attach gives the server its guest and what that may do; c may be nil. identity
+// changes whenever the server's definitions may: it is made of the artifact's
+// digest and its settings.
+func (s *Server) Attach(g Guest, identity string, c Capabilities) {
+	s.guest, s.identity, s.capabilities = g, identity, c
+}
 
 // Fail says why the server has no guest, in an error that names the server. It is
 // for the operator: it may name files of the host.
@@ -122,7 +137,7 @@ func (s *Server) definitions(ctx context.Context) (*definitionSet, error) {
 	}
 	return s.await(ctx, s.load.DoChan("load", func() (any, error) {
 		if d, ok := s.cached(); ok {
-			return d, nil
+			return s.accept(d)
 		}
 		return s.read(true)
 	}))
@@ -206,6 +221,16 @@ func (s *Server) read(first bool) (*definitionSet, error) {
 	if first && s.cache != nil {
 		s.cache.Put(s.identity, encodeDefinitions(own))
 	}
+	return s.accept(own)
+}
+
+// accept makes definitions those that are in force.
+func (s *Server) accept(own *plugins.Definitions) (*definitionSet, error) {
+	if s.capabilities != nil {
+		if err := s.capabilities.Check(own); err != nil {
+			return nil, s.blame(err)
+		}
+	}
 	d := newDefinitionSet(s.name, own)
 	s.defs.Store(d)
 	return d, nil
@@ -221,7 +246,7 @@ func (s *Server) blame(err error) error {
 	return errors.New(prefix + strings.TrimPrefix(err.Error(), prefix))
 }
 
-func (s *Server) cached() (*definitionSet, bool) {
+func (s *Server) cached() (*plugins.Definitions, bool) {
 	if s.cache == nil {
 		return nil, false
 	}
@@ -234,9 +259,7 @@ func (s *Server) cached() (*definitionSet, bool) {
 		s.log.Warn("definitions in the cache cannot be read; asking the server", "error", err)
 		return nil, false
 	}
-	d := newDefinitionSet(s.name, own)
-	s.defs.Store(d)
-	return d, true
+	return own, true
 }
 
 // Signal takes what the guest says outside its answers.

@@ -15,6 +15,9 @@ func With(ctx context.Context, s *System) context.Context {
 	return context.WithValue(ctx, systemKey{}, s)
 }
 
+// From returns the guest's world that a call into the guest carries.
+func From(ctx context.Context) *System { return ctx.Value(systemKey{}).(*System) }
+
 // Has reports whether preview 1 has a function of the given name.
 func Has(name string) bool {
 	_, ok := functions[name]
@@ -56,7 +59,7 @@ func (f function) types() []api.ValueType {
 
 func (f function) host() api.GoModuleFunc {
 	return func(ctx context.Context, m api.Module, stack []uint64) {
-		c := call{System: ctx.Value(systemKey{}).(*System), ctx: ctx, mem: m.Memory(), stack: stack}
+		c := call{System: From(ctx), ctx: ctx, mem: m.Memory(), stack: stack}
 		errno := f.do(&c)
 		if len(stack) > 0 {
 			stack[0] = uint64(errno)

@@ -18,5 +18,6 @@ const (
 	ENOTSUP      Errno = 58
 	ENOTCAPABLE  Errno = 76
 	EPIPE        Errno = 64
+	EROFS        Errno = 69
 	ESPIPE       Errno = 70
 )

@@ -58,7 +58,7 @@ var functions = map[string]function{
 	"sock_accept":             {"iii", socket},
 	"sock_recv":               {"iiiiii", socket},
 	"sock_send":               {"iiiii", socket},
-	"sock_shutdown":           {"ii", socket},
+	"sock_shutdown":           {"ii", shutdown},
 }
 
 // sizes answers with the number of strings and their bytes, each with a zero.

@@ -15,7 +15,7 @@ type Pipe struct {
 	buf     []byte
 	max     int
 	closed  bool
-	err     error  // what the host reads at the end instead of io.EOF
+	err     error  // why it was closed; io.EOF is the proper end
 	wake    func() // tells the guest's system that something changed
 	reading bool   // the host waits in Read
 	drained []chan struct{}
@@ -103,7 +103,8 @@ func (p *Pipe) Close() error {
 	return nil
 }
 
-// CloseWith is Close with the error that the host's Read ends with.
+// CloseWith is Close with the error that the reader's end sees in place of the
+// end of the input; a guest sees EIO.
 func (p *Pipe) CloseWith(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -141,6 +142,8 @@ func (s source) Read(b []byte) (int, Errno) {
 	switch {
 	case len(s.p.buf) > 0:
 		return s.p.take(b), Success
+	case s.p.closed && s.p.err != io.EOF:
+		return 0, EIO
 	case s.p.closed:
 		return 0, Success
 	}

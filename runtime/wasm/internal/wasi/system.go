@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/runtime"
 	"github.com/tetratelabs/wazero/sys"
 )
 
@@ -12,6 +13,7 @@ import (
 type Config struct {
 	Args                  []string // the program's name first
 	Env                   []string // "KEY=value"
+	Mounts                []runtime.Mount
 	Stdin, Stdout, Stderr File
 	// ClockPrecision is the step of the guest's clocks, 0 for
 	// [DefaultClockPrecision].
@@ -34,6 +36,11 @@ type System struct {
 	exit   uint32
 	exited bool
 	spun   bool
+
+	authority runtime.Authority
+	epoch     int // counts the authorities
+	effects   int // descriptors of effects that are open
+	performed sync.WaitGroup
 
 	mu      sync.Mutex
 	waiting bool            // for input that is not there
@@ -191,8 +198,9 @@ func (s *System) add(f File, flags uint16) (uint32, Errno) {
 	return uint32(len(s.fds) - 1), Success
 }
 
-// Close closes the files that the guest left open.
+// Close closes the files that the guest left open and ends its effects.
 func (s *System) Close() {
+	s.EndEffects()
 	for i, d := range s.fds {
 		if d != nil {
 			d.file.Close()

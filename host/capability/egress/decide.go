@@ -1,0 +1,229 @@
+package egress
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+	"github.com/mcpwasm/mcpwasm/plugins"
+)
+
+// formMethod is what a method looks like (RFC 9110, 9.1, in upper case).
+var formMethod = regexp.MustCompile(`^[A-Z][A-Z-]{0,31}$`)
+
+// rule is a grant or a request for one, in the form in which it is compared.
+type rule struct {
+	// labels are a name's, "*" for any one label.
+	labels []string
+	// addr is the address that the rule is for, in place of labels.
+	addr netip.Addr
+	// names covers every name, all every address and localhost as well.
+	names, all bool
+	schemes    []string
+	ports      []int    // none: the scheme's own
+	methods    []string // none: every method
+	paths      []string // normal, without a slash at the end; none: every path
+}
+
+// covers reports whether a request falls under the rule.
+func (r *rule) covers(method string, l *location) bool {
+	return r.coversHost(l) && slices.Contains(r.schemes, l.scheme) && r.coversPort(l) &&
+		(len(r.methods) == 0 || slices.Contains(r.methods, method)) &&
+		(len(r.paths) == 0 || slices.ContainsFunc(r.paths, func(p string) bool { return under(l.path, p) }))
+}
+
+func (r *rule) coversHost(l *location) bool {
+	switch {
+	case r.all:
+		return true
+	case r.addr.IsValid() || l.addr.IsValid():
+		return r.addr == l.addr
+	case l.host == localhost:
+		return slices.Equal(r.labels, []string{localhost}) // by name only
+	case r.names:
+		return true
+	}
+	return slices.EqualFunc(r.labels, strings.Split(l.host, "."), func(pattern, label string) bool {
+		return pattern == "*" || pattern == label
+	})
+}
+
+func (r *rule) coversPort(l *location) bool {
+	if len(r.ports) == 0 {
+		return l.port == defaultPort(l.scheme)
+	}
+	return slices.Contains(r.ports, l.port)
+}
+
+// host sets whom the rule is for.
+func (r *rule) host(pattern string) error {
+	if pattern == "*" {
+		r.names = true
+		return nil
+	}
+	plain, bracketed := strings.CutPrefix(pattern, "[")
+	if addr, err := netip.ParseAddr(strings.TrimSuffix(plain, "]")); err == nil && addr.Zone() == "" {
+		r.addr = addr.Unmap()
+		return nil
+	}
+	// "*" stands where any label could, so a label in its place tells whether the
+	// rest is a name.
+	name, addr, err := normalHost(strings.ReplaceAll(pattern, "*", "x"), bracketed)
+	if err != nil || addr.IsValid() {
+		return fmt.Errorf("host %q: want a name, an address, or \"*\" in place of labels", pattern)
+	}
+	r.labels = strings.Split(strings.TrimSuffix(strings.ToLower(pattern), "."), ".")
+	for _, l := range r.labels {
+		if l != "*" && strings.Contains(l, "*") {
+			return fmt.Errorf("host %q: \"*\" stands for a whole label", pattern)
+		}
+	}
+	if !strings.Contains(pattern, "*") {
+		r.labels = strings.Split(name, ".")
+	}
+	return nil
+}
+
+// prefix is a path in the form of a rule's.
+func prefix(path string) string { return strings.TrimRight(normalPath(path), "/") }
+
+// Check reports what is wrong with a grant, if anything: New would let it cover
+// nothing.
+func Check(g plugins.HTTPGrant) error {
+	_, err := fromGrant(g)
+	return err
+}
+
+func fromGrant(g plugins.HTTPGrant) (rule, error) {
+	r := rule{methods: g.Methods, schemes: []string{g.Scheme}}
+	if err := r.host(g.Host); err != nil {
+		return r, err
+	}
+	local := location{host: strings.Join(r.labels, "."), addr: r.addr}
+	switch g.Scheme {
+	case schemeHTTP, schemeHTTPS:
+	case "":
+		r.schemes = []string{schemeHTTPS}
+		if local.loopback() {
+			r.schemes = append(r.schemes, schemeHTTP)
+		}
+	default:
+		return r, fmt.Errorf("scheme %q: want https or http", g.Scheme)
+	}
+	if g.Port < 0 || g.Port > 65535 {
+		return r, fmt.Errorf("port %d: want 1 to 65535", g.Port)
+	}
+	if g.Port != 0 {
+		r.ports = []int{g.Port}
+	}
+	for _, m := range g.Methods {
+		if !formMethod.MatchString(m) {
+			return r, fmt.Errorf("method %q: want one in upper case", m)
+		}
+	}
+	if g.Path != "" {
+		if g.Path[0] != '/' || climbs(g.Path) {
+			return r, fmt.Errorf("path %q: want one that starts with \"/\", without \".\" and \"..\" segments", g.Path)
+		}
+		if p := prefix(g.Path); p != "" {
+			r.paths = []string{p}
+		}
+	}
+	return r, nil
+}
+
+// fromRequest reads what a manifest asks for, which was checked with it.
+func fromRequest(q plugins.HTTPRequest) (rule, error) {
+	r := rule{schemes: []string{q.Scheme}, ports: q.Ports, methods: q.Methods, all: q.Host == "*"}
+	if q.Scheme == "" {
+		r.schemes[0] = schemeHTTPS
+	}
+	if len(q.Methods) == 0 {
+		r.methods = []string{"GET", "HEAD"}
+	}
+	for _, p := range q.Paths {
+		r.paths = append(r.paths, prefix(p))
+	}
+	return r, r.host(q.Host)
+}
+
+// policy decides for one server.
+type policy struct {
+	server  string
+	granted []rule
+	// asked counts only if manifest is set.
+	asked    []rule
+	manifest bool
+}
+
+func newPolicy(cfg Config) policy {
+	p := policy{server: cfg.Server, manifest: cfg.Asked != nil}
+	if p.server == "" {
+		p.server = "the server"
+	}
+	for _, g := range cfg.Granted {
+		if r, err := fromGrant(g); err == nil {
+			p.granted = append(p.granted, r)
+		}
+	}
+	for _, q := range cfg.Asked {
+		if r, err := fromRequest(q); err == nil {
+			p.asked = append(p.asked, r)
+		}
+	}
+	return p
+}
+
+// decide returns nil if the request is both asked for and granted.
+func (p *policy) decide(method string, l *location) error {
+	covers := func(r rule) bool { return r.covers(method, l) }
+	if p.manifest && !slices.ContainsFunc(p.asked, covers) {
+		return effect.Errorf(plugins.EffectDenied, "%s may not send %s %s: the package does not ask for it",
+			p.server, method, l.place())
+	}
+	if slices.ContainsFunc(p.granted, covers) {
+		return nil
+	}
+	return effect.Denied(p.missing(method, l), "%s may not send %s %s: no grant covers it", p.server, method, l.place())
+}
+
+// missing is the grant that a request lacks: the host, or a path of it where the
+// operator has already granted others.
+func (p *policy) missing(method string, l *location) string {
+	text := "--allow-http " + l.origin()
+	elsewhere := func(r rule) bool {
+		r.paths = nil
+		return r.covers(method, l)
+	}
+	if slices.ContainsFunc(p.granted, elsewhere) && !climbs(l.path) {
+		text += l.path
+	}
+	return text
+}
+
+// origin is the place as grants write it: the scheme stands there where it is not
+// what is meant without.
+func (l *location) origin() string {
+	if l.scheme == schemeHTTP && !l.loopback() {
+		return "http://" + l.authority()
+	}
+	return l.authority()
+}
+
+// opens reports whether an operator granted an address to whatever name leads to
+// it: the address itself, or localhost, with the port, and without narrowing it to
+// methods or paths, which a connection does not have.
+func (p *policy) opens(to netip.AddrPort) bool {
+	return slices.ContainsFunc(p.granted, func(r rule) bool {
+		local := slices.Equal(r.labels, []string{localhost}) && slices.Contains(localAddrs, to.Addr())
+		if !local && r.addr != to.Addr() || len(r.methods) > 0 || len(r.paths) > 0 {
+			return false
+		}
+		return slices.ContainsFunc(r.schemes, func(scheme string) bool {
+			return r.coversPort(&location{scheme: scheme, port: int(to.Port())})
+		})
+	})
+}

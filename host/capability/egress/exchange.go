@@ -1,0 +1,196 @@
+package egress
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+	"github.com/mcpwasm/mcpwasm/plugins"
+)
+
+// maxRedirects is how many redirects a guest can have followed.
+const maxRedirects = 10
+
+// params are those of "http/request".
+type params struct {
+	Method        string     `json:"method"`
+	URL           string     `json:"url"`
+	Headers       [][]string `json:"headers"`
+	ContentLength *int64     `json:"contentLength"`
+	Redirects     int        `json:"redirects"`
+	TimeoutMs     int64      `json:"timeoutMs"`
+}
+
+// exchange is one request of a guest, with the redirects that it leads to.
+type exchange struct {
+	c         *Client
+	method    string
+	location  location
+	headers   []header
+	body      *body
+	redirects int // how many are left to follow
+	time      time.Duration
+	// guarded says that the other side knows a secret, or could: its answers have
+	// to be readable.
+	guarded bool
+	// secret says that a secret was sent, by this request or one that led to it.
+	secret bool
+}
+
+func (c *Client) newExchange(r effect.Request) (*exchange, error) {
+	var p params
+	if err := r.Params.CheckNames("method", "url", "headers", "contentLength", "redirects", "timeoutMs"); err != nil {
+		return nil, invalidf("params: %v", err)
+	}
+	if err := effect.Decode(r.Params, &p); err != nil {
+		return nil, err
+	}
+	x := &exchange{c: c, method: p.Method, redirects: p.Redirects, time: c.limits.Time}
+	if err := x.check(p); err != nil {
+		return nil, err
+	}
+	var err error
+	if x.location, err = parseLocation(p.URL); err != nil {
+		return nil, err
+	}
+	if x.headers, err = parseHeaders(p.Headers, x.holds); err != nil {
+		return nil, err
+	}
+	x.body, err = newBody(r, p.ContentLength, c.limits.RequestBytes)
+	return x, err
+}
+
+// check looks at what needs no look at anything else, and sets the defaults.
+func (x *exchange) check(p params) error {
+	if x.method == "" {
+		x.method = http.MethodGet
+	}
+	switch {
+	case !formMethod.MatchString(x.method):
+		return invalidf("method %.40q: want one in upper case", x.method)
+	case slices.Contains([]string{"CONNECT", "TRACE", "TRACK", "PRI"}, x.method):
+		return invalidf("method %s: is not for guests", x.method)
+	case p.Redirects < 0 || p.Redirects > maxRedirects:
+		return invalidf("redirects: want 0 to %d", maxRedirects)
+	case p.TimeoutMs < 0:
+		return invalidf("timeoutMs: is negative")
+	}
+	if limit := x.time.Milliseconds(); p.TimeoutMs > 0 && p.TimeoutMs < limit {
+		x.time = time.Duration(p.TimeoutMs) * time.Millisecond
+	}
+	return nil
+}
+
+// perform sends the request and its reply.
+func (x *exchange) perform(ctx context.Context, reply *effect.Reply) error {
+	ctx, cancel := context.WithTimeout(ctx, x.time)
+	defer cancel()
+	defer context.AfterFunc(x.c.closed, cancel)()
+	defer x.body.close()
+	if err := x.decide(); err != nil { // before the guest's body is waited for
+		return err
+	}
+	if x.redirects > 0 || x.may() {
+		if err := x.body.keep(ctx); err != nil {
+			return err
+		}
+	}
+	resp, err := x.follow(ctx)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing was written
+	return x.answer(resp, reply)
+}
+
+// decide asks the policy, for all that a server might take the request for.
+func (x *exchange) decide() error {
+	methods := []string{x.method}
+	for _, h := range x.headers {
+		if slices.Contains(overrides, h.name) {
+			methods = append(methods, strings.ToUpper(strings.TrimSpace(h.value)))
+		}
+	}
+	for _, m := range methods {
+		if err := x.c.policy.decide(m, &x.location); err != nil {
+			return err
+		}
+	}
+	if x.holds(x.location.host) || x.holds(x.location.path) {
+		return effect.Errorf(plugins.EffectDenied, "url: a secret may stand in the query, not in host or path")
+	}
+	return nil
+}
+
+// send sends the request to where it goes now, which was decided.
+func (x *exchange) send(ctx context.Context) (*http.Response, error) {
+	x.guarded = x.guarded || x.may()
+	req, err := x.request(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := req.Header["Range"]; ok && x.guarded {
+		return nil, effect.Errorf(plugins.EffectDenied, "header Range: a secret is sent there, and a part of an answer could have a part of it")
+	}
+	if x.secret {
+		x.c.exposed.Store(true)
+	}
+	resp, err := x.c.transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		_ = resp.Body.Close()
+		return nil, effect.Errorf(plugins.EffectUnreachable, "%s switches to another protocol, which nobody asked for", x.location.authority())
+	}
+	return resp, nil
+}
+
+// request makes the request of one hop, secrets in place.
+func (x *exchange) request(ctx context.Context) (*http.Request, error) {
+	headers, err := x.expandHeaders(ctx)
+	if err != nil {
+		return nil, err
+	}
+	query, err := x.expand(ctx, "query", x.location.query, url.QueryEscape)
+	if err != nil {
+		return nil, err
+	}
+	req := &http.Request{Method: x.method, URL: x.location.url(query), Header: headers, ProtoMajor: 1, ProtoMinor: 1}
+	if err := x.setBody(ctx, req); err != nil {
+		return nil, err
+	}
+	x.guarded = x.guarded || x.secret
+	return req.WithContext(ctx), nil
+}
+
+// may reports whether a secret could go to where the request goes now.
+func (x *exchange) may() bool {
+	return x.c.secrets != nil && x.c.secrets.May(x.location.target())
+}
+
+// holds reports whether a text has the handle of a secret.
+func (x *exchange) holds(text string) bool {
+	return x.c.secrets != nil && x.c.secrets.Holds(text)
+}
+
+// expand puts secrets in place of their handles, for where the request goes now.
+func (x *exchange) expand(ctx context.Context, place, text string, escape func(string) string) (string, error) {
+	if x.c.secrets == nil {
+		return text, nil
+	}
+	out, used, err := x.c.secrets.Expand(ctx, x.location.target(), place, text, escape)
+	x.secret = x.secret || used
+	return out, err
+}
+
+func (x *exchange) scrub(text string) string {
+	if x.c.secrets == nil {
+		return text
+	}
+	return x.c.secrets.Scrub(text)
+}

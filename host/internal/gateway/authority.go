@@ -1,0 +1,55 @@
+package gateway
+
+import (
+	"encoding/json"
+
+	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+	"github.com/mcpwasm/mcpwasm/internal/wire"
+	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/runtime"
+)
+
+// authority is what the guest holds for a message: nothing without capabilities,
+// and otherwise what was granted, narrowed by what its own tool says of itself.
+func (t target) authority(r Request) *runtime.Authority {
+	if t.server.capabilities == nil {
+		return nil
+	}
+	return t.server.capabilities.Authority(effect.Call{
+		Server: t.server.name, Method: r.Method, Tool: t.tool.Key, Principal: r.Principal,
+		ReadOnly: readOnly(t.tool),
+	})
+}
+
+// readOnly reads a tool's hint (MCP 2026-07-28, schema, ToolAnnotations). It can
+// only take away: a tool that lies about it has less, not more.
+func readOnly(tool plugins.Definition) bool {
+	o, err := wire.ParseObject(tool.Raw)
+	if err != nil {
+		return false
+	}
+	annotations, _, _ := o.GetObject("annotations")
+	hint, _ := annotations.Get("readOnlyHint")
+	return string(hint) == "true"
+}
+
+// scrub keeps secrets out of what the guest says. It never saw one, unless an
+// upstream has found a way to show it one.
+func (s *Server) scrub(v json.RawMessage) json.RawMessage {
+	if s.capabilities == nil {
+		return v
+	}
+	return s.capabilities.Scrub(v)
+}
+
+func (s *Server) scrubError(e *plugins.Error) *plugins.Error {
+	if s.capabilities == nil {
+		return e
+	}
+	scrubbed := *e
+	scrubbed.Data = s.scrub(e.Data)
+	if message := s.scrub(wire.Quote(e.Message)); json.Unmarshal(message, &scrubbed.Message) != nil {
+		scrubbed.Message = "the error has a secret in it"
+	}
+	return &scrubbed
+}

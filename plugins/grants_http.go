@@ -1,0 +1,154 @@
+package plugins
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// commonMethods are those that somebody may write without a host.
+var commonMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+// formURLPath has the characters of a path that need no escape (RFC 3986, 3.3),
+// without "*", which somebody would take for a wildcard.
+var formURLPath = regexp.MustCompile(`^/[A-Za-z0-9._~!$&'()+,;=:@/-]*$`)
+
+// ParseHTTPGrant reads [METHOD[,METHOD…] ][SCHEME://]HOST[:PORT][/PATH]:
+//
+//	api.example.com
+//	*.example.com:8443/v1
+//	GET,POST https://api.example.com/v1
+//	http://127.0.0.1:8080
+//	https://[2001:db8::1]
+//	*
+//
+// A "*" stands for one whole label, and alone for every name. Upper case in a
+// scheme or a name becomes lower case, an address gets its canonical form, and
+// the path loses a slash at its end. [HTTPGrant.String] is the reverse.
+func ParseHTTPGrant(text string) (HTTPGrant, error) {
+	var g HTTPGrant
+	var err error
+	target := text
+	if methods, rest, ok := strings.Cut(text, " "); ok {
+		if g.Methods, err = parseMethods(methods); err != nil {
+			return HTTPGrant{}, err
+		}
+		target = rest
+	} else if isMethods(text) {
+		return HTTPGrant{}, fmt.Errorf("the host is missing behind %s: %[1]s api.example.com", text)
+	}
+	if scheme, rest, ok := strings.Cut(target, "://"); ok && !strings.Contains(scheme, "/") {
+		g.Scheme, target = strings.ToLower(scheme), rest
+		if g.Scheme != "https" && g.Scheme != "http" {
+			return HTTPGrant{}, fmt.Errorf("scheme %q: want https or http", scheme)
+		}
+	}
+	authority := target
+	if slash := strings.IndexByte(target, '/'); slash >= 0 {
+		authority, g.Path = target[:slash], target[slash:]
+	}
+	if err := checkTarget(target, authority); err != nil {
+		return HTTPGrant{}, err
+	}
+	if g.Host, g.Port, err = parseHostPort(authority, true); err != nil {
+		return HTTPGrant{}, err
+	}
+	g.Path, err = cleanURLPath(g.Path)
+	if err != nil {
+		return HTTPGrant{}, err
+	}
+	return g, nil
+}
+
+// checkTarget says of parts of a URL that a grant does not have.
+func checkTarget(target, authority string) error {
+	switch {
+	case strings.ContainsAny(target, "?#"):
+		return fmt.Errorf("%q: a grant ends with the path, without ? and #", target)
+	case strings.ContainsAny(target, " \t\r\n"):
+		return fmt.Errorf("%q: one space parts the methods (GET,POST) from the host, and there is no other", target)
+	case strings.Contains(authority, "@"):
+		return errors.New("a grant names no user: credentials are granted as a secret")
+	}
+	return nil
+}
+
+// isMethods reports whether a text is methods and nothing else.
+func isMethods(text string) bool {
+	return !slices.ContainsFunc(strings.Split(text, ","), func(m string) bool {
+		return !slices.Contains(commonMethods, m)
+	})
+}
+
+func parseMethods(text string) ([]string, error) {
+	methods := strings.Split(text, ",")
+	for i, m := range methods {
+		if !formMethod.MatchString(m) {
+			return nil, fmt.Errorf("method %q: want methods in upper case, parted by commas: GET,POST", m)
+		}
+		if slices.Contains(methods[:i], m) {
+			return nil, fmt.Errorf("method %s stands twice", m)
+		}
+	}
+	return methods, nil
+}
+
+// cleanURLPath returns a prefix of paths without the slash at its end.
+func cleanURLPath(p string) (string, error) {
+	p = strings.TrimSuffix(p, "/")
+	switch {
+	case p == "":
+		return "", nil
+	case len(p) > maxURL:
+		return "", fmt.Errorf("path: longer than %d characters", maxURL)
+	case strings.Contains(p, "*"):
+		return "", fmt.Errorf("path %q: a path covers all that is below it, by whole segments; it has no wildcards", p)
+	case !formURLPath.MatchString(p):
+		return "", fmt.Errorf("path %q: want letters, digits and -._~!$&'()+,;=:@ between slashes, without escapes", p)
+	case path.Clean(p) != p:
+		return "", fmt.Errorf("path %q: write it without empty, %q and %q segments: %q", p, ".", "..", path.Clean(p))
+	}
+	return p, nil
+}
+
+// String returns the form that [ParseHTTPGrant] reads.
+func (g HTTPGrant) String() string {
+	var b strings.Builder
+	if len(g.Methods) > 0 {
+		b.WriteString(strings.Join(g.Methods, ",") + " ")
+	}
+	if g.Scheme != "" {
+		b.WriteString(g.Scheme + "://")
+	}
+	b.WriteString(joinHostPort(g.Host, g.Port) + g.Path)
+	return b.String()
+}
+
+// covers reports whether some request to the host and port, 0 for the scheme's
+// own, is granted in a scheme in which a secret may be sent: https, or http to
+// this machine.
+func (g HTTPGrant) covers(host string, port int) bool {
+	if !standsFor(g.Host, host) {
+		return false
+	}
+	own := map[string]int{"https": 443}
+	if isLoopback(host) {
+		own["http"] = 80
+	}
+	for scheme, p := range own {
+		wanted, granted := port, g.Port
+		if wanted == 0 {
+			wanted = p
+		}
+		if granted == 0 {
+			granted = p
+		}
+		if (g.Scheme == "" || g.Scheme == scheme) && wanted == granted {
+			return true
+		}
+	}
+	return false
+}
