@@ -18,10 +18,14 @@ const (
 	// slice is how much is done between two looks: about as many bytes of
 	// code, which run in about a millisecond.
 	slice = 1 << 20
-	// callCost is charged for a call, and smallBody is up to where a body that
-	// calls nothing is taken for covered by that.
+	// callCost is charged for entering a function, and smallBody is up to where
+	// a body that calls nothing is taken for covered by that.
 	callCost  = 64
 	smallBody = 64
+	// chunk is after how much code it is charged for. What a frame still has to
+	// do when a call comes back is not charged before, or a deep recursion
+	// would pay on the way down for hours on the way up.
+	chunk = 256
 	// A byte that is filled or copied costs 1/16.
 	bulkShift = 4
 )
@@ -170,7 +174,6 @@ type function struct {
 	in      cursor
 	out     []byte
 	scratch uint64 // the index of a local that is added
-	calls   int
 }
 
 // rewrite puts the counting in front of the body, and in front of what fills and
@@ -182,18 +185,23 @@ func (f *function) rewrite() {
 		return
 	}
 	f.copyLocals()
-	start := len(f.out)
-	f.instructions()
-	if f.calls == 0 && size <= smallBody {
-		return
+	if size > smallBody || f.calls() {
+		f.get(f.globals)
+		f.out = appendConst(f.out, callCost)
+		f.charge()
 	}
-	cost := min(size+callCost*f.calls, slice)
-	code := append([]byte(nil), f.out[start:]...)
-	f.out = f.out[:start]
-	f.get(f.globals)
-	f.out = appendConst(f.out, int32(cost))
-	f.charge()
-	f.out = append(f.out, code...)
+	f.instructions()
+}
+
+// calls reports whether there is a call in what is left.
+func (f *function) calls() bool {
+	ahead := *f
+	for len(ahead.in.b) > 0 {
+		if ahead.instruction() == kindCall {
+			return true
+		}
+	}
+	return false
 }
 
 // copyLocals copies the vector of locals and adds one.
@@ -213,19 +221,23 @@ func (f *function) copyLocals() {
 	f.scratch += declared
 }
 
-// instructions copies them to the end, which leaves out as many bytes as in had.
+// instructions copies them to the end and charges for each chunk.
 func (f *function) instructions() {
+	done := 0
 	for len(f.in.b) > 0 {
 		before := f.in.b
 		kind := f.instruction()
 		code := before[:len(before)-len(f.in.b)]
-		switch kind {
-		case kindCall:
-			f.calls++
-		case kindBulk:
+		if kind == kindBulk {
 			f.chargeBulk()
 		}
 		f.out = append(f.out, code...)
+		if done += len(code); done >= chunk && len(f.in.b) > 0 {
+			f.get(f.globals)
+			f.out = appendConst(f.out, int32(min(done, slice)))
+			f.charge()
+			done = 0
+		}
 	}
 }
 

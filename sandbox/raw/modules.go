@@ -35,12 +35,12 @@ func running() map[string]guest {
 		},
 		// fib(60): recursion that is never deep.
 		"fibonacci": {attack: i32(60) + call(funcOwn) + drop, functions: []function{{typ: typeFull, code: fibonacci}}},
-		// A million frames, each with work to do on the way back.
-		"unwind":          {attack: i32(200_000) + call(funcOwn) + drop, functions: []function{{typ: typeFull, code: unwind}}},
+		// 20,000 frames, each with work to do on the way back.
+		"unwind":          {attack: i32(20_000) + call(funcOwn) + drop, functions: []function{{typ: typeFull, code: unwind}}},
 		"recursion":       {attack: i32(0) + call(funcOwn) + drop, functions: []function{{typ: typeFull, code: local(0) + call(funcOwn)}}},
 		"recursion-wide":  {attack: i32(0) + call(funcOwn) + drop, functions: []function{wideFrame(funcOwn, 500)}},
-		"fill":            {memory: "\x01\x01" + Leb(1024), attack: i32(1023) + "\x40\x00" + drop + strings.Repeat(fill, 20_000)},
-		"copy":            {memory: "\x01\x01" + Leb(1024), attack: i32(1023) + "\x40\x00" + drop + strings.Repeat(i32(1)+i32(0)+i32(64<<20-2)+"\xfc\x0a\x00\x00", 20_000)},
+		"fill":            {memory: "\x01\x01" + Leb(1024), attack: i32(1023) + "\x40\x00" + drop + strings.Repeat(fill, 2000)},
+		"copy":            {memory: "\x01\x01" + Leb(1024), attack: i32(1023) + "\x40\x00" + drop + strings.Repeat(i32(1)+i32(0)+i32(64<<20-2)+"\xfc\x0a\x00\x00", 2000)},
 		"memory-grow":     {memory: "\x00\x01", attack: loop + i32(16) + "\x40\x00" + i32(-1) + "\x47\x0d\x00" + end},
 		"memory-grow-max": {memory: "\x00\x01", attack: mustFail(i32(-1) + "\x40\x00")},
 		"table-grow-4e9":  {table: Section(Table, Vector(table)), attack: mustFail(grow(-294967296))},
