@@ -227,8 +227,9 @@ func (c *grantCheck) secrets() {
 			continue
 		}
 		for _, h := range g.Hosts {
+			// To this machine plain http would do as well; https is what to aim for.
 			if !c.reaches(h) {
-				c.report(at, "no http grant covers %s in a scheme that a secret may be sent in (https, to this machine also http): it could never be sent; grant http %[1]s", h)
+				c.report(at, "no http grant covers %s over https: it could never be sent; grant requests to %[1]s, too", h)
 			}
 		}
 	}
@@ -253,7 +254,7 @@ func (c *grantCheck) tools() {
 		case err != nil:
 			c.problems = append(c.problems, &GrantProblem{at, err})
 		case access == ReadWrite && !writable:
-			c.report(at, "rw has nothing to be about: it widens no grant, and neither a mount nor kv is granted for writing")
+			c.report(at, "rw widens no grant, and neither a mount nor kv is granted for writing")
 		}
 	}
 }

@@ -76,15 +76,15 @@ func TestValidateGrants(t *testing.T) {
 		{"folders with a prefix", written{mounts: []string{"aa:/x", "aa-b:/y:rw", "../aa:/z:rw"}}, nil},
 
 		{"secret twice", written{http: []string{"*"}, secrets: []string{"T=env:X@a.example", "T=env:Y@b.example"}}, []string{"grants.secrets.T: the secret is granted twice"}},
-		{"secret without http", written{secrets: []string{"T=env:X@a.example"}}, []string{"grants.secrets.T: no http grant covers a.example in a scheme"}},
-		{"one of two hosts without http", written{http: []string{"a.example"}, secrets: []string{"T=env:X@a.example,b.example:8443"}}, []string{"covers b.example:8443 in a scheme"}},
+		{"secret without http", written{secrets: []string{"T=env:X@a.example"}}, []string{"grants.secrets.T: no http grant covers a.example over https"}},
+		{"one of two hosts without http", written{http: []string{"a.example"}, secrets: []string{"T=env:X@a.example,b.example:8443"}}, []string{"covers b.example:8443 over https"}},
 		{"secret for another port", written{http: []string{"a.example:8443"}, secrets: []string{"T=env:X@a.example"}}, []string{"grants.secrets.T"}},
 		{"secret for http elsewhere", written{http: []string{"http://a.example", "http://a.example:443"}, secrets: []string{"T=env:X@a.example"}}, []string{"grants.secrets.T"}},
 		{"secret for http here", written{http: []string{"http://localhost", "http://[::1]:80"}, secrets: []string{"T=env:X@localhost,[::1]"}}, nil},
-		{"secret under a wildcard", written{http: []string{"*.a.example"}, secrets: []string{"T=env:X@b.a.example,a.example,c.b.a.example"}}, []string{"covers a.example in", "covers c.b.a.example in"}},
-		{"an address is no name", written{http: []string{"*"}, secrets: []string{"T=env:X@127.0.0.1,localhost"}}, []string{"covers 127.0.0.1 in", "covers localhost in"}},
+		{"secret under a wildcard", written{http: []string{"*.a.example"}, secrets: []string{"T=env:X@b.a.example,a.example,c.b.a.example"}}, []string{"covers a.example over", "covers c.b.a.example over"}},
+		{"an address is no name", written{http: []string{"*"}, secrets: []string{"T=env:X@127.0.0.1,localhost"}}, []string{"covers 127.0.0.1 over", "covers localhost over"}},
 
-		{"rw without anything", written{tools: map[string]Access{"x": ReadWrite}}, []string{"grants.tools.x: rw has nothing to be about"}},
+		{"rw without anything", written{tools: map[string]Access{"x": ReadWrite}}, []string{"grants.tools.x: rw widens no grant"}},
 		{"rw with reading only", written{mounts: []string{"aa:/x"}, kv: "ro", tools: map[string]Access{"x": ReadWrite}}, []string{"grants.tools.x"}},
 		{"unknown access", written{kv: "rw", tools: map[string]Access{"x": "rx", "": ReadOnly}}, []string{"grants.tools.: the tool's name is missing", `grants.tools.x: "rx": want ro or rw`}},
 

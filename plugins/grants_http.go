@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -66,12 +67,12 @@ func ParseHTTPGrant(text string) (HTTPGrant, error) {
 // checkTarget says of parts of a URL that a grant does not have.
 func checkTarget(target, authority string) error {
 	switch {
+	case strings.Contains(authority, "@"): // first, since no other shall repeat a password
+		return errors.New("a grant names no user: credentials are granted as a secret")
 	case strings.ContainsAny(target, "?#"):
 		return fmt.Errorf("%q: a grant ends with the path, without ? and #", target)
 	case strings.ContainsAny(target, " \t\r\n"):
 		return fmt.Errorf("%q: one space parts the methods (GET,POST) from the host, and there is no other", target)
-	case strings.Contains(authority, "@"):
-		return errors.New("a grant names no user: credentials are granted as a secret")
 	}
 	return nil
 }
@@ -134,21 +135,23 @@ func (g HTTPGrant) covers(host string, port int) bool {
 	if !standsFor(g.Host, host) {
 		return false
 	}
-	own := map[string]int{"https": 443}
-	if isLoopback(host) {
-		own["http"] = 80
-	}
-	for scheme, p := range own {
-		wanted, granted := port, g.Port
-		if wanted == 0 {
-			wanted = p
-		}
-		if granted == 0 {
-			granted = p
-		}
-		if (g.Scheme == "" || g.Scheme == scheme) && wanted == granted {
+	for _, scheme := range g.Schemes() {
+		own := map[string]int{"https": 443, "http": 80}[scheme]
+		sends := scheme == "https" || isLoopback(host)
+		if sends && cmp.Or(port, own) == cmp.Or(g.Port, own) {
 			return true
 		}
 	}
 	return false
+}
+
+// Schemes returns the schemes of the requests that are granted.
+func (g HTTPGrant) Schemes() []string {
+	switch {
+	case g.Scheme != "":
+		return []string{g.Scheme}
+	case isLoopback(g.Host):
+		return []string{"https", "http"}
+	}
+	return []string{"https"}
 }

@@ -124,6 +124,7 @@ var badHTTPGrants = []refused{
 	{"no scheme before ://", "://example.com", `scheme "": want`},
 	{"scheme alone", "https://", "the host is missing"},
 	{"user", "https://me:pw@example.com", "a grant names no user"},
+	{"user and query", "https://me:pw@example.com?x", "a grant names no user"},
 	{"query", "example.com/v1?x=1", "a grant ends with the path"},
 	{"fragment", "example.com#x", "a grant ends with the path"},
 	{"port alone", ":8080", "the host is missing"},
@@ -186,6 +187,19 @@ var badHTTPGrants = []refused{
 
 func TestParseHTTPGrant(t *testing.T)        { testParse(t, ParseHTTPGrant, httpGrants) }
 func TestParseHTTPGrantRefuses(t *testing.T) { testRefuses(t, ParseHTTPGrant, badHTTPGrants) }
+
+func TestHTTPGrantSchemes(t *testing.T) {
+	for text, want := range map[string]string{
+		"a.example": "https", "http://a.example": "http", "*": "https", "https://localhost": "https",
+		"localhost": "https http", "127.8.9.10:3000": "https http", "[::1]": "https http", "10.0.0.1": "https",
+	} {
+		for _, g := range must(t, ParseHTTPGrant, text) {
+			if have := strings.Join(g.Schemes(), " "); have != want {
+				t.Errorf("%s: have %s, want %s", text, have, want)
+			}
+		}
+	}
+}
 
 func FuzzParseHTTPGrant(f *testing.F) {
 	fuzzParse(f, ParseHTTPGrant, texts(httpGrants, badHTTPGrants)...)

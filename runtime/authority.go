@@ -51,6 +51,9 @@ type Mount struct {
 	// Path is where, absolute and clean.
 	Path string
 	FS   FS
+	// New makes a tree that belongs to one instance, in place of FS; end is
+	// called when the instance has ended.
+	New func() (tree FS, end func() error)
 }
 
 // FS is the tree behind a [Mount]. Names are relative and slash-separated; they
@@ -85,6 +88,8 @@ type File interface {
 	Stat() (fs.FileInfo, error)
 	ReadDir(n int) ([]fs.DirEntry, error)
 	Truncate(size int64) error
+	// Grow makes a file that is shorter as long as size, with zeros.
+	Grow(size int64) error
 	Chtimes(atime, mtime time.Time) error
 	Sync() error
 }

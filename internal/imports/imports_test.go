@@ -38,6 +38,10 @@ var home = map[string]string{
 	"github.com/spf13":              "cmd",
 	"github.com/fsnotify/fsnotify":  "cmd",
 	"go.yaml.in/yaml":               "cmd",
+	"golang.org/x/term":             "cmd",
+	"filippo.io/age":                "host/capability/secrets/vault",
+	"github.com/zalando/go-keyring": "host/capability/secrets/vault",
+	"mvdan.cc/sh":                   "host/capability/secrets",
 }
 
 type goPackage struct {

@@ -7,11 +7,15 @@ import (
 
 // discover answers server/discover.
 func (s *Server) discover(context.Context, *params) (any, error) {
+	about := map[string]any{"io.modelcontextprotocol/serverInfo": s.info()}
+	if s.asked != nil {
+		about[capabilitiesKey] = s.asked
+	}
 	result := map[string]any{
 		"resultType":        "complete",
 		"supportedVersions": []string{ProtocolVersion},
 		"capabilities":      s.capabilities(),
-		"_meta":             map[string]any{"io.modelcontextprotocol/serverInfo": s.info()},
+		"_meta":             about,
 		"ttlMs":             s.Cache.TTLMillis,
 		"cacheScope":        s.Cache.scope(),
 	}

@@ -5,6 +5,8 @@ package pdk
 import (
 	"context"
 	"unsafe"
+
+	"github.com/mcpwasm/mcpwasm/plugins/pdk/effect"
 )
 
 // The functions of the host, docs/guest-contract.md, "Imports".
@@ -44,6 +46,7 @@ func handleV1(size int32) {
 	})
 	b := answer(ctx, served, message)
 	end()
+	effect.CloseAll()
 	answerWrite(unsafe.Pointer(unsafe.SliceData(b)), int32(len(b)))
 	if cap(inbox) > keepInbox {
 		inbox = nil

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/mcpwasm/mcpwasm/plugins/pdk/effect"
 )
 
 // Host is what a message's surroundings can do while it is worked on. In a guest
@@ -18,6 +20,10 @@ type Host struct {
 	// Cancelled reports whether the caller has given up. It may be called from
 	// several goroutines at once. Nil is never.
 	Cancelled func() bool
+	// Effects opens what a handler asks the host for ([Effect], [Secret] and the
+	// packages kv and hosthttp). Nil is the host that a guest runs in; natively
+	// there is none, and every effect fails.
+	Effects effect.Opener
 }
 
 // ErrRefused is why a notification was not sent: the host found it malformed or
@@ -30,6 +36,9 @@ type hostKey struct{}
 // h.Cancelled says. The returned function ends the context and must be called
 // once the message is answered.
 func WithHost(ctx context.Context, h Host) (context.Context, context.CancelFunc) {
+	if h.Effects != nil {
+		ctx = effect.WithOpener(ctx, h.Effects)
+	}
 	inner, cancel := context.WithCancel(context.WithValue(ctx, hostKey{}, h))
 	if h.Cancelled == nil {
 		return inner, cancel

@@ -42,6 +42,7 @@ type Server struct {
 
 	methods   map[string]MethodHandler
 	completes bool
+	asked     *Capabilities
 }
 
 // Cache is a caching hint (MCP server/utilities/caching). The zero value says

@@ -41,35 +41,54 @@ func Open(path string) (*File, error) {
 
 // setUp makes sure that there is a file and that it can be read.
 func (f *File) setUp() error {
-	dir := filepath.Dir(f.path)
-	if err := privdir.Make(dir); err != nil {
+	if err := privdir.Make(filepath.Dir(f.path)); err != nil {
 		return err
 	}
+	if err := f.make(); err != nil {
+		return unwritable(f.path, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openWait)
+	defer cancel()
+	return f.locked(ctx, true, f.check)
+}
+
+// make makes the file where there is none, and closes one to others that was not.
+func (f *File) make() error {
 	info, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if err := create(f.path); err != nil {
-			return unwritable(dir, err)
-		}
+		return create(f.path)
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
 		return errors.New("it is not a file")
+	case info.Size() == 0:
+		return initialise(f.path)
 	case goruntime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
 		if err := os.Chmod(f.path, 0o600); err != nil {
 			return fmt.Errorf("it is open to others (mode %#o): %w", info.Mode().Perm(), err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), openWait)
-	defer cancel()
-	return f.locked(ctx, func(db *bolt.DB) error {
-		if err := verify(f.path); err != nil {
-			return err
-		}
-		return db.View(func(tx *bolt.Tx) error {
-			_, err := openBuckets(tx)
-			return err
-		})
+	return nil
+}
+
+// check makes sure that the file can be trusted to bbolt and is one of ours.
+func (f *File) check(db *bolt.DB) error {
+	file, err := os.Open(f.path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if err := verify(file, info.Size(), db.Info().PageSize); err != nil {
+		return err
+	}
+	return db.View(func(tx *bolt.Tx) error {
+		_, err := openBuckets(tx)
+		return err
 	})
 }
 
@@ -87,12 +106,13 @@ func (f *File) explain(err error) error {
 	if errors.Is(err, ErrDamaged) {
 		return fmt.Errorf("%w (put back a copy of it, or move it away to begin with nothing, and start again)", err)
 	}
-	return unwritable(filepath.Dir(f.path), err)
+	return unwritable(f.path, err)
 }
 
-func unwritable(dir string, err error) error {
+// unwritable says what has to be changed where the system refuses.
+func unwritable(path string, err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return fmt.Errorf("%s cannot be written to: %w", dir, err)
+		return fmt.Errorf("the file and its folder %s must be writable: %w", filepath.Dir(path), err)
 	}
 	return err
 }
@@ -154,11 +174,11 @@ func syncDir(dir string) error {
 }
 
 func (f *File) view(ctx context.Context, fn func(*bolt.Tx) error) error {
-	return f.locked(ctx, func(db *bolt.DB) error { return db.View(fn) })
+	return f.locked(ctx, false, func(db *bolt.DB) error { return db.View(fn) })
 }
 
 func (f *File) update(ctx context.Context, fn func(*bolt.Tx) error) error {
-	return f.locked(ctx, func(db *bolt.DB) error { return db.Update(fn) })
+	return f.locked(ctx, false, func(db *bolt.DB) error { return db.Update(fn) })
 }
 
 // locked runs fn on the file, which is open for as long, and nobody else's.
@@ -167,15 +187,16 @@ func (f *File) update(ctx context.Context, fn func(*bolt.Tx) error) error {
 // and as long as they do a writer waits: eight processes that read without a pause
 // kept one waiting for 42 seconds, and for 33 milliseconds since (2 cores).
 // Keeping the file open between two uses would keep others out likewise, to save
-// 0.04 ms; a write takes ten times that.
-func (f *File) locked(ctx context.Context, fn func(*bolt.DB) error) error {
+// 0.04 ms; a write takes ten times that. readOnly, which shares, is for the first
+// look at a file: bbolt reads no more of it then than its root.
+func (f *File) locked(ctx context.Context, readOnly bool, fn func(*bolt.DB) error) error {
 	leave, err := f.gate.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	for w := (wait{next: 50 * time.Microsecond, limit: time.Millisecond}); ; {
-		err := f.try(fn)
+		err := f.try(readOnly, fn)
 		if !errors.Is(err, bolterrors.ErrTimeout) {
 			return f.explain(err)
 		}
@@ -189,7 +210,7 @@ func (f *File) locked(ctx context.Context, fn func(*bolt.DB) error) error {
 // what it reads: a page that makes no sense is a panic, and so is one that is
 // beyond the end of the file or on a broken disk. Whatever locks it holds then
 // are held for ever, so that nothing more is done with it in this process.
-func (f *File) try(fn func(*bolt.DB) error) (err error) {
+func (f *File) try(readOnly bool, fn func(*bolt.DB) error) (err error) {
 	var file *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -197,12 +218,13 @@ func (f *File) try(fn func(*bolt.DB) error) (err error) {
 			err = fmt.Errorf("%w: %v", ErrDamaged, r)
 			f.gate.shut(f.explain(err))
 			if file != nil {
-				err = errors.Join(err, file.Close()) // others need not wait
+				err = errors.Join(err, release(file)) // others need not wait
 			}
 		}
 	}()
 	db, err := bolt.Open(f.path, 0o600, &bolt.Options{
 		Timeout:      1, // ns: one try, for bbolt waits without a context
+		ReadOnly:     readOnly,
 		NoStatistics: true,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			// It was there when the process began, and is not made again.

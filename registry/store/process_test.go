@@ -31,7 +31,6 @@ var roles = map[string]func(args []string) error{
 	"write":  roleWrite,
 	"hold":   roleHold,
 	"damage": roleDamage,
-	"fill":   roleFill,
 	"open":   func(args []string) error { _, err := store.Open(args[0]); return err },
 }
 
@@ -54,7 +53,7 @@ func another(t *testing.T, role string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	cmd.Env = append(os.Environ(), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 

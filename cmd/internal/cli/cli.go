@@ -69,7 +69,7 @@ that starts without any authority: no files, no network, no environment.`,
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newRun(s), newServe(s), newTools(s), newCall(s), newInspect(s), newValidate(s), newVersion(s))
+	root.AddCommand(newRun(s), newServe(s), newTools(s), newCall(s), newInspect(s), newValidate(s), newSecret(s), newVersion(s))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd("completion")
 	root.InitDefaultHelpFlag()
@@ -98,6 +98,9 @@ func checkCommand(root *cobra.Command, args []string) error {
 // flagError says which flag was meant.
 func flagError(cmd *cobra.Command, err error) error {
 	hint := cmd.CommandPath() + " --help lists the flags"
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok && invalid.GetFlag().Name == "secret" {
+		return usage(hint, "--secret: %w", errors.Unwrap(invalid)) // without the value: it may be the secret
+	}
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
 		return usage(hint, "%v", err)

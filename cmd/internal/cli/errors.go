@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
+	"github.com/mcpwasm/mcpwasm/host/capability/secrets/vault"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -61,6 +62,8 @@ func classify(err error) *failure {
 		return &failure{ExitFailure, errors.New("interrupted"), ""}
 	case errors.As(err, &problems):
 		return &failure{ExitInput, problems, "mcpwasm validate --schema prints what the file may hold"}
+	case errors.Is(err, vault.ErrNoKeyring):
+		return &failure{ExitFailure, err, "--key-file FILE keeps the key in a file, which is made if it is not there"}
 	case errors.Is(err, registry.ErrSource), errors.Is(err, plugins.ErrModule):
 		return &failure{ExitInput, err, ""}
 	case isGuest && guest.Kind == runtime.KindLoad:

@@ -20,12 +20,14 @@ import (
 
 // hostFlags are the flags of every command that brings up a host.
 type hostFlags struct {
+	stateFlags
 	cacheDir string
 	noCache  bool
 	verbose  bool
 }
 
 func (f *hostFlags) register(cmd *cobra.Command) {
+	f.stateFlags.register(cmd)
 	cmd.Flags().StringVar(&f.cacheDir, "cache-dir", "", "folder for compiled code (default: mcpwasm in the user's cache folder)")
 	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "keep compiled code in memory only")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log more to standard error")
@@ -43,6 +45,8 @@ func (f *hostFlags) config(s Streams, level slog.Level) host.Config {
 		Version:  version(),
 		CacheDir: f.cacheDir,
 	}
+	state := &lazyState{flags: &f.stateFlags, s: s}
+	c.Store, c.Secrets = state, providers(state, c.Logger)
 	if f.cacheDir == "" && !f.noCache {
 		if dir, err := os.UserCacheDir(); err == nil {
 			c.CacheDir = filepath.Join(dir, "mcpwasm")
@@ -54,6 +58,7 @@ func (f *hostFlags) config(s Streams, level slog.Level) host.Config {
 // guestFlags are the flags of commands that run one server.
 type guestFlags struct {
 	hostFlags
+	grantFlags
 	env      []string
 	lifetime choice
 	memory   config.Size
@@ -62,7 +67,8 @@ type guestFlags struct {
 
 func (f *guestFlags) register(cmd *cobra.Command) {
 	f.hostFlags.register(cmd)
-	cmd.Flags().StringArrayVarP(&f.env, "env", "e", nil, "environment variable of the server, `KEY=value`; may be repeated")
+	f.grantFlags.register(cmd)
+	cmd.Flags().StringArrayVarP(&f.env, "env", "e", nil, "environment variable of the server, `KEY=value` or KEY=secret:NAME; may be repeated")
 	f.lifetime = choice{of: []string{
 		string(runtime.LifetimeCall), string(runtime.LifetimeSession), string(runtime.LifetimeProcess),
 	}}
@@ -79,6 +85,10 @@ func (f *guestFlags) open(ctx context.Context, c host.Config, source string, gue
 			return nil, registry.Artifact{}, usage("", "--env %q: want KEY=value", kv)
 		}
 	}
+	grants, err := f.grants(f.env)
+	if err != nil {
+		return nil, registry.Artifact{}, err
+	}
 	a, err := registry.Open(ctx, source, registry.Options{})
 	if err != nil {
 		return nil, a, err
@@ -91,6 +101,8 @@ func (f *guestFlags) open(ctx context.Context, c host.Config, source string, gue
 		Env:      f.env,
 		Lifetime: runtime.Lifetime(f.lifetime.value),
 		Limits:   runtime.Limits{MemoryBytes: uint64(f.memory), Deadline: f.timeout.Duration()},
+		Grants:   grants,
+		Clock:    f.clock.Duration(),
 	}}
 	h, err := host.New(ctx, c)
 	if err != nil {
@@ -98,7 +110,7 @@ func (f *guestFlags) open(ctx context.Context, c host.Config, source string, gue
 	}
 	for _, st := range h.Status() {
 		if st.Err != nil {
-			return nil, a, &failure{ExitInput, errors.Join(st.Err, h.Close()), ""}
+			return nil, a, &failure{ExitInput, errors.Join(byFlag(grants, st.Err), h.Close()), ""}
 		}
 	}
 	return h, a, nil
@@ -142,6 +154,8 @@ func takes(least, most int, what string) cobra.PositionalArgs {
 		own, _ := splitArgs(cmd, args)
 		hint := "usage: " + cmd.UseLine()
 		switch {
+		case len(own) > 0 && isKVValue(cmd, own[0]):
+			return usage(hint, "--kv %s: the value stands behind an equals sign: --kv=%[1]s", own[0])
 		case len(own) < least:
 			return usage(hint, "%s: want %s", cmd.Name(), what)
 		case len(own) > most:
@@ -149,6 +163,14 @@ func takes(least, most int, what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// isKVValue reports whether what should be a file was meant for --kv, whose value
+// is optional.
+func isKVValue(cmd *cobra.Command, arg string) bool {
+	kv := cmd.Flags().Lookup("kv")
+	_, err := plugins.ParseKVGrant(arg)
+	return kv != nil && kv.Changed && arg != "" && err == nil
 }
 
 // version returns this program's version.

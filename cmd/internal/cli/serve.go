@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/host"
+	"github.com/mcpwasm/mcpwasm/host/capability/egress"
 )
 
 func newServe(s Streams) *cobra.Command {
@@ -39,7 +40,7 @@ reads the file and all modules again.`,
 			if err != nil {
 				return err
 			}
-			reportBroken(s, h)
+			reportBroken(s, h, file)
 			return errors.Join(serveAndWatch(ctx, s, path, h, &front), h.Close())
 		},
 	}
@@ -96,13 +97,18 @@ func reload(ctx context.Context, s Streams, path string, h *host.Host) {
 		return
 	}
 	say(s, "%s was taken over", path)
-	reportBroken(s, h)
+	reportBroken(s, h, file)
 }
 
-// reportBroken names the servers that do not work; the others serve.
-func reportBroken(s Streams, h *host.Host) {
+// reportBroken names the servers that do not work; the others serve. A grant that
+// does not hold is named by its line.
+func reportBroken(s Streams, h *host.Host, file *config.File) {
 	for _, st := range h.Status() {
-		if st.Err != nil {
+		problems := grantProblems(st.Err)
+		for _, p := range problems {
+			say(s, "error: %v", file.At("servers."+st.Name+"."+p.Path, p.Err))
+		}
+		if st.Err != nil && len(problems) == 0 {
 			say(s, "error: %v", st.Err)
 		}
 	}
@@ -113,6 +119,8 @@ func hostServers(f *config.File) []host.Server {
 	for i, c := range f.Servers {
 		servers[i] = host.Server{
 			Name: c.Name, Source: c.Source, Args: c.Args, Env: c.Env, Lifetime: c.Lifetime, Limits: c.Limits,
+			Grants: c.Grants, Clock: c.Clock,
+			HTTP: egress.Limits{Time: c.HTTP.Timeout, RequestBytes: c.HTTP.RequestBytes, ResponseBytes: c.HTTP.ResponseBytes},
 		}
 	}
 	return servers

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,6 +35,8 @@ type validServer struct {
 	Digest string        `json:"digest"`
 	Shape  plugins.Shape `json:"shape"`
 	Size   int           `json:"size"` // in bytes
+	Grants grantsJSON    `json:"grants"`
+	May    []string      `json:"may"` // the grants in words
 }
 
 func newValidate(s Streams) *cobra.Command {
@@ -42,7 +46,8 @@ func newValidate(s Streams) *cobra.Command {
 		Use:   "validate [FILE]",
 		Short: "Check a configuration file and the modules that it names",
 		Long: `Validate checks a configuration file (mcpwasm.yaml unless named) and that every
-module that it names can be run, and prints what it checked. It starts nothing.`,
+module that it names can be run, and prints what it checked and what each server
+may do. It starts nothing.`,
 		Args:              takes(0, 1, "at most one file"),
 		ValidArgsFunction: files("yaml", "yml"),
 	}
@@ -91,7 +96,10 @@ func validate(ctx context.Context, path string) (validateJSON, error) {
 			v.Problems = append(v.Problems, file.At(at, err))
 			continue
 		}
-		v.Servers = append(v.Servers, validServer{server.Name, server.Source, a.Digest, a.Module.Shape, a.Module.Size})
+		v.Servers = append(v.Servers, validServer{
+			Name: server.Name, Source: server.Source, Digest: a.Digest, Shape: a.Module.Shape, Size: a.Module.Size,
+			Grants: newGrantsJSON(server.Grants, server.Clock), May: may(server.Grants, server.Clock),
+		})
 	}
 	slices.SortStableFunc(v.Problems, func(a, b config.Problem) int { return cmp.Compare(a.Line, b.Line) })
 	v.Valid = len(v.Problems) == 0
@@ -131,9 +139,16 @@ func (v *validateJSON) printText(s Streams) error {
 	for _, server := range v.Servers {
 		rows = append(rows, []string{server.Name, string(server.Shape), bytesText(server.Size), server.Digest})
 	}
-	if err := writeTable(s.Out, rows); err != nil || !v.Valid {
+	if err := writeTable(s.Out, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(s.Out, "%s: valid\n", printable(v.File))
+	var text strings.Builder
+	for _, server := range v.Servers {
+		text.WriteString(grantsText(server.Name, server.May))
+	}
+	if v.Valid {
+		fmt.Fprintf(&text, "%s: valid\n", printable(v.File))
+	}
+	_, err := io.WriteString(s.Out, text.String())
 	return err
 }

@@ -4,7 +4,8 @@
 // The file is read strictly: an unknown key, a key that stands twice, an anchor
 // or a value of the wrong type is an error with the file, line and column and,
 // where there is one, the name that was meant. All problems are reported at
-// once. [Schema] describes the file for editors.
+// once. [Schema] describes the file for editors. Grants are checked as far as
+// that can be done without looking at the host.
 package config
 
 import (
@@ -15,10 +16,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
+	"time"
 
+	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
 )
 
@@ -54,6 +56,12 @@ type Server struct {
 	Env      []string // "KEY=value", in ascending order
 	Lifetime runtime.Lifetime
 	Limits   runtime.Limits
+	HTTP     HTTP
+	// Grants are checked ([plugins.Grants.Validate]); relative folders and
+	// files in them are already joined to the file's folder.
+	Grants plugins.Grants
+	// Clock is the precision of the guest's clocks, 0 for the host's.
+	Clock time.Duration
 }
 
 // document is the file as it is written. The tags are its keys; the schema has
@@ -68,6 +76,7 @@ type serverEntry struct {
 	Env      map[string]string `yaml:"env"`
 	Lifetime lifetime          `yaml:"lifetime"`
 	Limits   limits            `yaml:"limits"`
+	Grants   grants            `yaml:"grants"`
 }
 
 type limits struct {
@@ -83,6 +92,9 @@ type limits struct {
 	Sessions      count    `yaml:"sessions"`
 	CancelGrace   Duration `yaml:"cancelGrace"`
 	Park          Duration `yaml:"park"`
+	HTTPTimeout   Duration `yaml:"httpTimeout"`
+	HTTPRequest   Size     `yaml:"httpRequest"`
+	HTTPResponse  Size     `yaml:"httpResponse"`
 }
 
 func (l limits) runtime() runtime.Limits {
@@ -99,6 +111,14 @@ func (l limits) runtime() runtime.Limits {
 		Sessions:      int(l.Sessions),
 		CancelGrace:   l.CancelGrace.Duration(),
 		Park:          l.Park.Duration(),
+	}
+}
+
+func (l limits) http() HTTP {
+	return HTTP{
+		Timeout:       l.HTTPTimeout.Duration(),
+		RequestBytes:  int64(l.HTTPRequest),
+		ResponseBytes: int64(l.HTTPResponse),
 	}
 }
 
@@ -140,7 +160,7 @@ func read(path string) ([]byte, error) {
 }
 
 // Parse reads the content of the file at path, which only names it and is what
-// relative sources are relative to.
+// relative sources and folders are relative to.
 func Parse(path string, data []byte, lookup func(string) (string, bool)) (*File, error) {
 	d := decoder{file: path, lookup: lookup, positions: map[string]position{}}
 	var doc document
@@ -150,6 +170,9 @@ func Parse(path string, data []byte, lookup func(string) (string, bool)) (*File,
 		d.decode(data, &doc)
 	}
 	f := &File{Path: path, positions: d.positions}
+	if len(d.problems) >= maxProblems {
+		doc.Servers = nil // not all was read, and what is missing would be reported
+	}
 	for _, name := range slices.Sorted(maps.Keys(doc.Servers)) {
 		f.Servers = append(f.Servers, d.server(name, doc.Servers[name]))
 	}
@@ -179,12 +202,15 @@ func (d *decoder) server(name string, e serverEntry) Server {
 	if !formName.MatchString(name) {
 		d.at(path, "a server's name has 1 to 32 lower-case letters, digits and dashes and starts with a letter")
 	}
-	s := Server{Name: name, Lifetime: runtime.Lifetime(e.Lifetime), Limits: e.Limits.runtime()}
+	s := Server{
+		Name: name, Lifetime: runtime.Lifetime(e.Lifetime), Limits: e.Limits.runtime(), HTTP: e.Limits.http(),
+		Clock: e.Grants.Clock.Duration(),
+	}
 	s.Source = d.plain(path+".source", e.Source)
 	if s.Source == "" && !d.hasProblem(path) && !d.hasProblem(path+".source") {
 		d.at(path, "source is missing: name the .wasm file")
-	} else if !filepath.IsAbs(s.Source) {
-		s.Source = filepath.Join(filepath.Dir(d.file), filepath.FromSlash(s.Source))
+	} else {
+		s.Source = d.besideFile(s.Source)
 	}
 	for i, a := range e.Args {
 		s.Args = append(s.Args, d.plain(fmt.Sprintf("%s.args[%d]", path, i), a))
@@ -196,5 +222,6 @@ func (d *decoder) server(name string, e serverEntry) Server {
 		}
 		s.Env = append(s.Env, key+"="+d.expand(at, e.Env[key]))
 	}
+	s.Grants = d.grants(path, e.Grants, s.Env)
 	return s
 }

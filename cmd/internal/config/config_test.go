@@ -16,6 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
 )
 
@@ -28,6 +29,7 @@ servers:
       PORT: 8080
       COUNTRY: no
       TOKEN: "x-${TOKEN}-$${TOKEN}-$5"
+      SECRET: secret:TOKEN
     lifetime: process
     limits:
       memory: 64MiB
@@ -42,6 +44,18 @@ servers:
       sessions: 4
       cancelGrace: 100ms
       park: 2m
+      httpTimeout: 5s
+      httpRequest: 1MiB
+      httpResponse: 3MiB
+    grants:
+      http: [api.example.com, "GET https://*.example.com:8443/v1", http://127.0.0.1:8080, "*"]
+      mounts: [notes:/notes, "in/out:/data:rw:10MiB"]
+      kv: 64KiB
+      secrets:
+        TOKEN: env:TOKEN@api.example.com
+        KEY: "file:keys/k@api.example.com,127.0.0.1:8080 in=header"
+      tools: {greet: rw, hello: ro}
+      clock: 1ms
   alpha:
     source: /opt/alpha.wasm
 `
@@ -66,13 +80,32 @@ func TestParse(t *testing.T) {
 			Name:     "hello",
 			Source:   filepath.Join("conf", "bin", "hello.wasm"),
 			Args:     []string{"--verbose", "3"},
-			Env:      []string{"COUNTRY=no", "PORT=8080", "TOKEN=x-secret-${TOKEN}-$5"},
+			Env:      []string{"COUNTRY=no", "PORT=8080", "SECRET=secret:TOKEN", "TOKEN=x-secret-${TOKEN}-$5"},
 			Lifetime: runtime.LifetimeProcess,
 			Limits: runtime.Limits{
 				MemoryBytes: 64 << 20, Deadline: 90 * time.Second, StartDeadline: 10 * time.Second,
 				MessageBytes: 1 << 20, AnswerBytes: 2 << 20, NotifyBytes: 512 << 10, StderrBytes: 4 << 10,
 				Concurrency: 2, Queue: 3, Sessions: 4, CancelGrace: 100 * time.Millisecond, Park: 2 * time.Minute,
 			},
+			HTTP: HTTP{Timeout: 5 * time.Second, RequestBytes: 1 << 20, ResponseBytes: 3 << 20},
+			Grants: plugins.Grants{
+				HTTP: []plugins.HTTPGrant{
+					{Host: "api.example.com"},
+					{Methods: []string{"GET"}, Scheme: "https", Host: "*.example.com", Port: 8443, Path: "/v1"},
+					{Scheme: "http", Host: "127.0.0.1", Port: 8080}, {Host: "*"},
+				},
+				Mounts: []plugins.MountGrant{
+					{Source: filepath.Join("conf", "notes"), Path: "/notes", Access: plugins.ReadOnly},
+					{Source: filepath.Join("conf", "in", "out"), Path: "/data", Access: plugins.ReadWrite, QuotaBytes: 10 << 20},
+				},
+				KV: &plugins.KVGrant{Access: plugins.ReadWrite, QuotaBytes: 64 << 10},
+				Secrets: []plugins.SecretGrant{
+					{Name: "KEY", Provider: "file", Ref: filepath.Join("conf", "keys", "k"), Hosts: []string{"api.example.com", "127.0.0.1:8080"}, In: []string{"header"}},
+					{Name: "TOKEN", Provider: "env", Ref: "TOKEN", Hosts: []string{"api.example.com"}},
+				},
+				Tools: map[string]plugins.Access{"greet": plugins.ReadWrite, "hello": plugins.ReadOnly},
+			},
+			Clock: time.Millisecond,
 		},
 	}
 	if !reflect.DeepEqual(f.Servers, want) {

@@ -79,6 +79,14 @@ func (d *decoder) hasProblem(path string) bool {
 	return slices.ContainsFunc(d.problems, func(p Problem) bool { return p.Path == path })
 }
 
+// hasProblemIn is hasProblem for a path and all that is below it.
+func (d *decoder) hasProblemIn(path string) bool {
+	return slices.ContainsFunc(d.problems, func(p Problem) bool {
+		rest, ok := strings.CutPrefix(p.Path, path)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
+}
+
 // maxProblems is how many problems are reported; a file that has more is
 // something else altogether.
 const maxProblems = 20
@@ -86,7 +94,7 @@ const maxProblems = 20
 func (d *decoder) decode(data []byte, doc *document) {
 	loader, err := yaml.NewLoader(bytes.NewReader(data))
 	if err != nil {
-		d.syntax(err)
+		d.syntax(data, err)
 		return
 	}
 	var root yaml.Node
@@ -94,13 +102,13 @@ func (d *decoder) decode(data []byte, doc *document) {
 		d.problem(position{}, "", "the file is empty: it needs servers")
 		return
 	} else if err != nil {
-		d.syntax(err)
+		d.syntax(data, err)
 		return
 	}
 	var second yaml.Node
 	if err := loader.Load(&second); err != io.EOF {
 		if err != nil {
-			d.syntax(err)
+			d.syntax(data, err)
 			return
 		}
 		d.problem(position{second.Line, second.Column}, "", "a second document: the file has one")
@@ -116,13 +124,29 @@ func (d *decoder) decode(data []byte, doc *document) {
 }
 
 // syntax reports what the parser says.
-func (d *decoder) syntax(err error) {
+func (d *decoder) syntax(data []byte, err error) {
 	var e *yaml.LoadError
 	if errors.As(err, &e) {
-		d.problem(position{e.Mark.Line, e.Mark.Column}, "", "not valid YAML: %s", oneLine(e.Message))
+		hint := ""
+		if hasStar(data, e.Mark.Line, e.Mark.Column) {
+			hint = `; a value that begins with * stands in quotes: "*.example.com"`
+		}
+		d.problem(position{e.Mark.Line, e.Mark.Column}, "", "not valid YAML: %s%s", oneLine(e.Message), hint)
 		return
 	}
 	d.problem(position{}, "", "not valid YAML: %s", oneLine(err.Error()))
+}
+
+// hasStar reports whether a star, which begins an alias in YAML, stands at a
+// place or right before it.
+func hasStar(data []byte, line, column int) bool {
+	lines := strings.Split(string(data), "\n")
+	if line < 1 || line > len(lines) {
+		return false
+	}
+	text := []rune(lines[line-1])
+	from, to := max(column-2, 0), min(column, len(text))
+	return from < to && slices.Contains(text[from:to], '*')
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

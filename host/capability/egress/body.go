@@ -3,7 +3,6 @@ package egress
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -25,7 +24,6 @@ type body struct {
 	length int64     // -1: not known
 	whole  *string   // all of it, where it was kept
 	sent   bool
-	closed atomic.Bool
 	// problem is why reading ended early, if it did: the transport does not always
 	// pass it on.
 	problem atomic.Pointer[plugins.EffectError]
@@ -63,9 +61,6 @@ type counted struct {
 }
 
 func (c *counted) Read(p []byte) (int, error) {
-	if c.b.closed.Load() {
-		return 0, errors.New("body: closed")
-	}
 	n, err := c.r.Read(p)
 	c.n += int64(n)
 	switch {
@@ -84,38 +79,39 @@ func (c *counted) fail(e *plugins.EffectError) (int, error) {
 	return 0, e
 }
 
+// start makes reading end with ctx. A guest may take as long as it likes between
+// two bytes, and net/http waits for a Read that it has begun.
+func (b *body) start(ctx context.Context) {
+	if b.r == nil {
+		return
+	}
+	from := b.r
+	r, w := io.Pipe()
+	b.r = r
+	go func() {
+		_, err := io.Copy(w, from)
+		w.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
+}
+
 // keep reads the body into memory, unless it is too large for that.
-func (b *body) keep(ctx context.Context) error {
+func (b *body) keep() error {
 	if b.r == nil {
 		return nil
 	}
-	type read struct {
-		data []byte
-		err  error
+	data, err := io.ReadAll(io.LimitReader(b.r, maxKept+1))
+	text := string(data)
+	if len(text) <= maxKept {
+		b.whole = &text
+	} else {
+		b.r = io.MultiReader(strings.NewReader(text), b.r)
 	}
-	done := make(chan read, 1)
-	go func() { // a guest may take its time to write
-		data, err := io.ReadAll(io.LimitReader(b.r, maxKept+1))
-		done <- read{data, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case r := <-done:
-		text := string(r.data)
-		if len(text) <= maxKept {
-			b.whole = &text
-		} else {
-			b.r = io.MultiReader(strings.NewReader(text), b.r)
-		}
-		return r.err
-	}
+	return err
 }
 
 // again reports whether the body can be sent (once more).
 func (b *body) again() bool { return b.r == nil || b.whole != nil || !b.sent }
-
-func (b *body) close() { b.closed.Store(true) }
 
 // setBody gives a request its body, secrets in place.
 func (x *exchange) setBody(ctx context.Context, req *http.Request) error {
@@ -143,21 +139,10 @@ func (x *exchange) setBody(ctx context.Context, req *http.Request) error {
 		r, req.ContentLength = x.c.secrets.ExpandReader(ctx, x.location.target(), r, escape), -1
 		x.secret = true // nobody knows before it was sent
 	}
-	req.Body = closing{r, b}
+	req.Body = io.NopCloser(r) // it ends with ctx
 	if req.ContentLength == 0 {
 		req.ContentLength = -1 // 0 with a body is "not known" to net/http, which would wait
 	}
-	return nil
-}
-
-// closing is a body that the transport closes.
-type closing struct {
-	io.Reader
-	b *body
-}
-
-func (c closing) Close() error {
-	c.b.close()
 	return nil
 }
 

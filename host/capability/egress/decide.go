@@ -70,9 +70,9 @@ func (r *rule) host(pattern string) error {
 		return nil
 	}
 	// "*" stands where any label could, so a label in its place tells whether the
-	// rest is a name.
+	// rest is a name. Between numbers it would be meant for addresses.
 	name, addr, err := normalHost(strings.ReplaceAll(pattern, "*", "x"), bracketed)
-	if err != nil || addr.IsValid() {
+	if err != nil || addr.IsValid() || strings.Trim(pattern, "0123456789.") == "*" {
 		return fmt.Errorf("host %q: want a name, an address, or \"*\" in place of labels", pattern)
 	}
 	r.labels = strings.Split(strings.TrimSuffix(strings.ToLower(pattern), "."), ".")

@@ -156,8 +156,8 @@ func (c *Client) Close() {
 // when the response's headers have come. An error is always a
 // *plugins.EffectError, without a secret in it.
 //
-// The body may still be in a Read when Perform returns, if it was blocked there;
-// no other follows.
+// If the request's body is blocked in a Read when Perform returns, it still is; no
+// other Read follows. Whoever made the body has to end that one.
 func (c *Client) Perform(ctx context.Context, _ effect.Call, r effect.Request, reply *effect.Reply) error {
 	x, err := c.newExchange(r)
 	if err == nil {

@@ -90,12 +90,12 @@ func (x *exchange) perform(ctx context.Context, reply *effect.Reply) error {
 	ctx, cancel := context.WithTimeout(ctx, x.time)
 	defer cancel()
 	defer context.AfterFunc(x.c.closed, cancel)()
-	defer x.body.close()
 	if err := x.decide(); err != nil { // before the guest's body is waited for
 		return err
 	}
+	x.body.start(ctx)
 	if x.redirects > 0 || x.may() {
-		if err := x.body.keep(ctx); err != nil {
+		if err := x.body.keep(); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +33,7 @@ func newStandIn(t testing.TB, handler http.Handler, start func(*httptest.Server)
 	t.Helper()
 	s := &standIn{server: httptest.NewUnstartedServer(handler)}
 	s.Listener, s.server.Listener = s.server.Listener, s
+	s.server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that refuse it are what is tested
 	start(s.server)
 	t.Cleanup(s.server.Close)
 	return s
@@ -145,7 +147,7 @@ func (r response) header(name string) string {
 	return ""
 }
 
-// guest is the reader of a reply.
+// request is what a guest sends.
 type request struct {
 	params map[string]any
 	body   io.Reader

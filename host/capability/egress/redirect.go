@@ -100,7 +100,6 @@ func (x *exchange) dropSecrets() {
 
 // dropBody drops the body and what described it.
 func (x *exchange) dropBody() {
-	x.body.close()
 	x.body = &body{}
 	x.headers = slices.DeleteFunc(x.headers, func(h header) bool {
 		return strings.HasPrefix(h.name, "Content-") || slices.Contains(overrides, h.name)

@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/google/jsonschema-go v0.4.3
 	github.com/mark3labs/mcp-go v1.2.1
+	github.com/mcpwasm/mcpwasm/plugins/pdk v0.0.0
 	github.com/modelcontextprotocol/go-sdk v1.8.0
 )
 
@@ -21,3 +22,5 @@ require (
 	golang.org/x/text v0.14.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 )
+
+replace github.com/mcpwasm/mcpwasm/plugins/pdk => ../../pdk

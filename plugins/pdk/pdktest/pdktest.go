@@ -35,6 +35,8 @@ type Client struct {
 	State  string
 	// Cancelled reports whether the client has given up; nil is never.
 	Cancelled func() bool
+	// Effects is the host that the server asks; nil denies everything.
+	Effects *Effects
 }
 
 // Notification is what a server sent before its answer.
@@ -112,7 +114,11 @@ func (c Client) send(tb testing.TB, message []byte) Answer {
 	tb.Helper()
 	var a Answer
 	var mu sync.Mutex
-	ctx, end := pdk.WithHost(context.Background(), pdk.Host{Cancelled: c.Cancelled, Notify: func(b []byte) bool {
+	effects := c.Effects
+	if effects == nil {
+		effects = &Effects{}
+	}
+	ctx, end := pdk.WithHost(context.Background(), pdk.Host{Cancelled: c.Cancelled, Effects: effects.Open, Notify: func(b []byte) bool {
 		var n Notification
 		if err := json.Unmarshal(b, &n); err != nil {
 			tb.Errorf("notification %s: %v", b, err)

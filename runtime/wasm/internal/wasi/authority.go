@@ -6,8 +6,8 @@ import (
 	"github.com/mcpwasm/mcpwasm/runtime"
 )
 
-// SetAuthority says what the guest may do from now on. It is called while the
-// guest does not run, or by a stdio guest's host between two messages.
+// SetAuthority says what the guest may do from now on. What it has open is
+// decided again. A guest has none before the first call.
 func (s *System) SetAuthority(a runtime.Authority) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -15,24 +15,54 @@ func (s *System) SetAuthority(a runtime.Authority) {
 	s.epoch++
 }
 
-// held returns what the guest may do and the number of that authority.
-func (s *System) held() (runtime.Authority, int) {
+// gate returns what decides on paths, and the epoch, which is another one after
+// each [System.SetAuthority].
+func (s *System) gate() (runtime.FileGate, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.authority, s.epoch
+	return s.authority.Files, s.epoch
 }
 
-// gate decides on a use of a path of the guest's, absolute and clean.
-func (s *System) gate(path string, write bool) Errno {
-	a, _ := s.held()
-	if a.Files == nil {
+// decide asks the gate about a path, absolute and clean.
+func decide(gate runtime.FileGate, path string, write bool) Errno {
+	if gate == nil {
 		return ENOTCAPABLE
 	}
-	switch err := a.Files(path, write); {
+	switch err := gate(path, write); {
 	case err == nil:
 		return Success
 	case errors.Is(err, runtime.ErrReadOnly):
 		return EROFS
+	default:
+		return ENOTCAPABLE
 	}
-	return ENOTCAPABLE
+}
+
+// decision is what the gate said in an epoch; it is none before the first.
+type decision struct {
+	epoch int
+	errno Errno
+}
+
+// node is where a descriptor of a mount is.
+type node struct {
+	sys   *System
+	mount runtime.Mount
+	// name is the mount's name of it, as the guest has put it together; path
+	// is what the gate decides on.
+	name, path     string
+	reading, write decision
+}
+
+// may asks the gate, once in an epoch, whether the node can be used.
+func (n *node) may(write bool) Errno {
+	d := &n.reading
+	if write {
+		d = &n.write
+	}
+	gate, epoch := n.sys.gate()
+	if d.epoch != epoch || epoch == 0 {
+		*d = decision{epoch: epoch, errno: decide(gate, n.path, write)}
+	}
+	return d.errno
 }

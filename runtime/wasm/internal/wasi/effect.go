@@ -37,9 +37,15 @@ func (s *System) OpenEffect(ctx context.Context, request []byte) int32 {
 	s.effects++
 	e.body.attach(s.poke)
 	e.reply.attach(s.poke)
-	a, _ := s.held()
-	e.begin(ctx, a.Effects, bytes.Clone(request))
+	e.begin(ctx, s.performer(), bytes.Clone(request))
 	return int32(n)
+}
+
+// performer returns who performs effects now; nil denies them.
+func (s *System) performer() runtime.Effects {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.authority.Effects
 }
 
 // EndEffects ends what the guest has not closed, and waits until nothing is done

@@ -16,7 +16,7 @@ func fdAdvise(c *call) Errno {
 		if c.u32(3) > 5 { // "advice" has six values
 			return EINVAL
 		}
-		if _, ok := f.(Dir); ok {
+		if _, ok := f.(*dir); ok {
 			return EBADF
 		}
 		if _, errno := f.SeekTo(0, 1); errno != Success {
@@ -49,7 +49,7 @@ func fdStat(c *call) Errno {
 	if errno != Success {
 		return errno
 	}
-	st := d.file.Stat()
+	st := d.file.Fdstat()
 	clear(b)
 	b[0] = byte(st.Type)
 	le.PutUint16(b[2:], d.flags)
@@ -66,17 +66,26 @@ func fdSetFlags(c *call) Errno {
 	if c.u32(1) > 31 { // "fdflags" has five bits
 		return EINVAL
 	}
+	if r, ok := d.file.(*regular); ok {
+		if errno := r.setAppend(c.u16(1)&flagAppend != 0); errno != Success {
+			return errno
+		}
+	}
 	d.flags = c.u16(1)
 	return Success
 }
 
-// fdSetRights can only narrow rights, and rights are not what anything is
-// decided by: preview 1 has dropped them in all but name.
+// fdSetRights can only narrow rights. Those to read and write a file are the only
+// ones that anything is decided by: preview 1 has dropped the others in all but
+// name.
 func fdSetRights(c *call) Errno {
 	return withFile(c, func(f File) Errno {
-		st := f.Stat()
+		st := f.Fdstat()
 		if c.u64(1)&^st.Rights != 0 || c.u64(2)&^st.Inheriting != 0 {
 			return ENOTCAPABLE
+		}
+		if r, ok := f.(*regular); ok {
+			r.rights = c.u64(1)
 		}
 		return Success
 	})
@@ -98,7 +107,13 @@ func (c *call) putFilestat(ptr uint32, st Filestat) Errno {
 }
 
 func fdFilestat(c *call) Errno {
-	return withFile(c, func(f File) Errno { return c.putFilestat(c.u32(1), f.Stat()) })
+	return withFile(c, func(f File) Errno {
+		st, errno := f.Stat()
+		if errno != Success {
+			return errno
+		}
+		return c.putFilestat(c.u32(1), st)
+	})
 }
 
 func fdSetSize(c *call) Errno {
@@ -170,6 +185,7 @@ func (c *call) transfer(d *descriptor, out int, write bool, move func([]byte) (i
 	total := 0
 	for _, v := range vs {
 		for len(v) > 0 {
+			stop(c.ctx)
 			n, errno := move(v)
 			total += n
 			v = v[n:]

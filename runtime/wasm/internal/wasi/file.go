@@ -6,8 +6,10 @@ import "io"
 // to wait answers EAGAIN, and the [System] waits for [File.Ready] where the
 // guest wants that.
 type File interface {
-	// Stat returns what the file is.
-	Stat() Filestat
+	// Fdstat returns what the descriptor is; it asks nobody.
+	Fdstat() Fdstat
+	// Stat returns what is known about the file.
+	Stat() (Filestat, Errno)
 	// Read and Write move bytes at the file's own position. 0 bytes and
 	// Success is the end of the input.
 	Read(p []byte) (int, Errno)
@@ -30,31 +32,27 @@ type File interface {
 	Close() Errno
 }
 
-// Dir is a File that paths start from. Paths are the guest's, unchecked.
-type Dir interface {
-	File
-	// Prestat returns the guest's name of a directory that it was given at
-	// its start, and false for one that it opened.
-	Prestat() (string, bool)
-	ReadDir(buf []byte, cookie uint64) (int, Errno)
-	Open(path string, follow bool, oflags uint16, rights, inheriting uint64, fdflags uint16) (File, Errno)
-	Lstat(path string, follow bool) (Filestat, Errno)
-	Chtimes(path string, follow bool, atim, mtim uint64, flags uint16) Errno
-	Mkdir(path string) Errno
-	Rmdir(path string) Errno
-	Unlink(path string) Errno
-	Readlink(path string) (string, Errno)
-	Symlink(target, path string) Errno
-	Link(path string, follow bool, to Dir, toPath string) Errno
-	Rename(path string, to Dir, toPath string) Errno
-}
-
 // Filetype says what a file is ("filetype").
 type Filetype uint8
 
-// FiletypeUnknown is what a pipe is: preview 1 has no name for it, and a
-// character device would pass for a terminal.
-const FiletypeUnknown Filetype = 0
+// The types. FiletypeUnknown is what a pipe is: preview 1 has no name for it, and
+// a character device would pass for a terminal.
+const (
+	FiletypeUnknown   Filetype = 0
+	FiletypeBlock     Filetype = 1
+	FiletypeCharacter Filetype = 2
+	FiletypeDirectory Filetype = 3
+	FiletypeRegular   Filetype = 4
+	FiletypeSocket    Filetype = 6
+	FiletypeLink      Filetype = 7
+)
+
+// Fdstat is what is known about a descriptor ("fdstat"), but for its flags.
+type Fdstat struct {
+	Type       Filetype
+	Rights     uint64 // what can be done with it
+	Inheriting uint64 // and with descriptors opened from it
+}
 
 // Filestat is what is known about a file ("filestat").
 type Filestat struct {
@@ -62,8 +60,6 @@ type Filestat struct {
 	Type             Filetype
 	Links, Size      uint64
 	Atim, Mtim, Ctim uint64 // nanoseconds since 1970
-	Rights           uint64 // what can be done with the descriptor
-	Inheriting       uint64 // and with descriptors opened from it
 }
 
 // Readiness is the answer to a poll.
@@ -73,25 +69,14 @@ type Readiness struct {
 	Hangup bool
 }
 
-// Rights of streams ("rights").
-const (
-	rightRead     = 1 << 1
-	rightSetFlags = 1 << 3
-	rightWrite    = 1 << 6
-	rightFilestat = 1 << 21
-	rightPoll     = 1 << 27
-)
-
 // stream is the base of files without a position: they can be read or written
 // in order, and nothing else.
 type stream struct{}
 
-func (stream) Stat() Filestat {
-	return Filestat{
-		Type: FiletypeUnknown, Links: 1,
-		Rights: rightRead | rightWrite | rightSetFlags | rightFilestat | rightPoll,
-	}
+func (stream) Fdstat() Fdstat {
+	return Fdstat{Type: FiletypeUnknown, Rights: rightRead | rightWrite | rightSetFlags | rightFilestat | rightPoll}
 }
+func (stream) Stat() (Filestat, Errno)               { return Filestat{Type: FiletypeUnknown, Links: 1}, Success }
 func (stream) Read([]byte) (int, Errno)              { return 0, EBADF }
 func (stream) Write([]byte) (int, Errno)             { return 0, EBADF }
 func (stream) ReadAt([]byte, uint64) (int, Errno)    { return 0, ESPIPE }

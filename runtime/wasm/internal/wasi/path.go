@@ -1,20 +1,20 @@
 package wasi
 
 // dir returns the directory that the descriptor in parameter i stands for.
-func (c *call) dir(i int) (Dir, Errno) {
+func (c *call) dir(i int) (*dir, Errno) {
 	d, errno := c.fd(c.u32(i))
 	if errno != Success {
 		return nil, errno
 	}
-	if dir, ok := d.file.(Dir); ok {
-		return dir, Success
+	if d, ok := d.file.(*dir); ok {
+		return d, Success
 	}
 	return nil, ENOTDIR
 }
 
 // at is the common beginning of the functions on paths: the directory in
 // parameter fd, the path in parameter path and the one after it.
-func (c *call) at(fd, path int, do func(Dir, string) Errno) Errno {
+func (c *call) at(fd, path int, do func(*dir, string) Errno) Errno {
 	d, errno := c.dir(fd)
 	if errno != Success {
 		return errno
@@ -58,11 +58,10 @@ func (c *call) prestat() (string, Errno) {
 	if errno != Success {
 		return "", EBADF
 	}
-	name, ok := d.Prestat()
-	if !ok {
+	if !d.preopened {
 		return "", EBADF
 	}
-	return name, Success
+	return d.mount.Path, Success
 }
 
 func fdReaddir(c *call) Errno {
@@ -74,20 +73,20 @@ func fdReaddir(c *call) Errno {
 	if errno != Success {
 		return errno
 	}
-	n, errno := d.ReadDir(b, c.u64(3))
+	n, errno := d.readDir(c.ctx, b, c.u64(3))
 	if errno != Success {
 		return errno
 	}
 	return c.put32(c.u32(4), uint32(n))
 }
 
-func pathMkdir(c *call) Errno  { return c.at(0, 1, Dir.Mkdir) }
-func pathRmdir(c *call) Errno  { return c.at(0, 1, Dir.Rmdir) }
-func pathUnlink(c *call) Errno { return c.at(0, 1, Dir.Unlink) }
+func pathMkdir(c *call) Errno  { return c.at(0, 1, (*dir).mkdir) }
+func pathRmdir(c *call) Errno  { return c.at(0, 1, (*dir).rmdir) }
+func pathUnlink(c *call) Errno { return c.at(0, 1, (*dir).unlink) }
 
 func pathFilestat(c *call) Errno {
-	return c.at(0, 2, func(d Dir, path string) Errno {
-		st, errno := d.Lstat(path, c.follow())
+	return c.at(0, 2, func(d *dir, path string) Errno {
+		st, errno := d.lstat(path, c.follow())
 		if errno != Success {
 			return errno
 		}
@@ -96,20 +95,20 @@ func pathFilestat(c *call) Errno {
 }
 
 func pathSetTimes(c *call) Errno {
-	return c.at(0, 2, func(d Dir, path string) Errno {
-		return d.Chtimes(path, c.follow(), c.u64(4), c.u64(5), c.u16(6))
+	return c.at(0, 2, func(d *dir, path string) Errno {
+		return d.chtimes(path, c.follow(), c.u64(4), c.u64(5), c.u16(6))
 	})
 }
 
 func pathLink(c *call) Errno {
-	return c.at(0, 2, func(d Dir, path string) Errno {
-		return c.at(4, 5, func(to Dir, toPath string) Errno { return d.Link(path, c.follow(), to, toPath) })
+	return c.at(0, 2, func(d *dir, path string) Errno {
+		return c.at(4, 5, func(to *dir, toPath string) Errno { return d.link(path, c.follow(), to, toPath) })
 	})
 }
 
 func pathRename(c *call) Errno {
-	return c.at(0, 1, func(d Dir, path string) Errno {
-		return c.at(3, 4, func(to Dir, toPath string) Errno { return d.Rename(path, to, toPath) })
+	return c.at(0, 1, func(d *dir, path string) Errno {
+		return c.at(3, 4, func(to *dir, toPath string) Errno { return d.rename(path, to, toPath) })
 	})
 }
 
@@ -118,16 +117,16 @@ func pathSymlink(c *call) Errno {
 	if errno != Success {
 		return errno
 	}
-	return c.at(2, 3, func(d Dir, path string) Errno { return d.Symlink(target, path) })
+	return c.at(2, 3, func(d *dir, path string) Errno { return d.symlink(target, path) })
 }
 
 func pathReadlink(c *call) Errno {
-	return c.at(0, 1, func(d Dir, path string) Errno {
+	return c.at(0, 1, func(d *dir, path string) Errno {
 		b, errno := c.bytes(c.u32(3), c.u32(4))
 		if errno != Success {
 			return errno
 		}
-		target, errno := d.Readlink(path)
+		target, errno := d.readlink(path)
 		if errno != Success {
 			return errno
 		}
@@ -136,11 +135,11 @@ func pathReadlink(c *call) Errno {
 }
 
 func pathOpen(c *call) Errno {
-	return c.at(0, 2, func(d Dir, path string) Errno {
+	return c.at(0, 2, func(d *dir, path string) Errno {
 		if _, errno := c.bytes(c.u32(8), 4); errno != Success {
 			return errno // before anything is created
 		}
-		f, errno := d.Open(path, c.follow(), c.u16(4), c.u64(5), c.u64(6), c.u16(7))
+		f, errno := d.open(path, c.follow(), c.u16(4), c.u64(5), c.u16(7))
 		if errno != Success {
 			return errno
 		}

@@ -13,11 +13,12 @@ import (
 type Config struct {
 	Args                  []string // the program's name first
 	Env                   []string // "KEY=value"
-	Mounts                []runtime.Mount
 	Stdin, Stdout, Stderr File
 	// ClockPrecision is the step of the guest's clocks, 0 for
 	// [DefaultClockPrecision].
 	ClockPrecision time.Duration
+	// Mounts are the directories that it finds from descriptor 3 on, in order.
+	Mounts []runtime.Mount
 	// Spin says that a guest is to be ended that yields over and over where
 	// it should wait.
 	Spin bool
@@ -37,15 +38,17 @@ type System struct {
 	exited bool
 	spun   bool
 
-	authority runtime.Authority
-	epoch     int // counts the authorities
 	effects   int // descriptors of effects that are open
 	performed sync.WaitGroup
+	ends      []func() error // of mounts that are its own
 
 	mu      sync.Mutex
 	waiting bool            // for input that is not there
 	idle    []chan struct{} // closed when it next does
 	stdin   *Pipe           // nil when the input is no pipe
+
+	authority runtime.Authority
+	epoch     int // of the authority; 0: there was none yet
 }
 
 // descriptor is an entry of the table. Its flags are those of fdflags.
@@ -54,7 +57,13 @@ type descriptor struct {
 	flags uint16
 }
 
-const flagNonblock = 4
+// Flags of descriptors ("fdflags"); any of the last three asks for writes that
+// reach the disk.
+const (
+	flagAppend   = 1
+	flagNonblock = 4
+	flagsSync    = 2 | 8 | 16
+)
 
 // New returns a guest's world.
 func New(c Config) *System {
@@ -67,6 +76,14 @@ func New(c Config) *System {
 		if w, ok := f.(interface{ attach(func()) }); ok {
 			w.attach(s.poke)
 		}
+	}
+	for _, m := range c.Mounts {
+		if m.New != nil {
+			fs, end := m.New()
+			m.FS = fs
+			s.ends = append(s.ends, end)
+		}
+		s.fds = append(s.fds, &descriptor{file: preopen(s, m)})
 	}
 	if in, ok := c.Stdin.(source); ok {
 		s.stdin = in.p
@@ -207,4 +224,8 @@ func (s *System) Close() {
 			s.fds[i] = nil
 		}
 	}
+	for _, end := range s.ends {
+		_ = end() // the guest is gone, and what is left is swept at the next start
+	}
+	s.ends = nil
 }

@@ -1,0 +1,176 @@
+package secrets
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"io"
+	"strings"
+
+	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+)
+
+// May reports whether some secret may be sent to a target at all.
+func (s *Set) May(t effect.Target) bool {
+	for _, sec := range s.byName {
+		if sec.allows(t, "") == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Holds reports whether text has a handle of this set, plainly or within a Basic
+// credential.
+func (s *Set) Holds(text string) bool {
+	if _, sec := s.find(text); sec != nil {
+		return true
+	}
+	inner, ok := basicCredential(text)
+	if !ok {
+		return false
+	}
+	_, sec := s.find(inner)
+	return sec != nil
+}
+
+// Expand returns text with the handles in it replaced by the values of their
+// secrets, and whether there were any. Place is [PlaceHeader], [PlaceQuery] or
+// [PlaceBody]; escape, which may be nil, is applied to each value. In a header that
+// is a Basic credential (RFC 7617) handles are replaced behind the base64, without
+// escape. An error is a *plugins.EffectError; a secret that may not be sent to t,
+// or not in that place, is a denial.
+func (s *Set) Expand(ctx context.Context, t effect.Target, place, text string, escape func(string) string) (string, bool, error) {
+	if len(s.byName) == 0 {
+		return text, false, nil
+	}
+	if inner, ok := basicCredential(text); ok && place == PlaceHeader {
+		out, used, err := s.expand(ctx, t, place, inner, nil)
+		if err != nil {
+			return "", false, err
+		}
+		if used {
+			return "Basic " + base64.StdEncoding.EncodeToString([]byte(out)), true, nil
+		}
+	}
+	return s.expand(ctx, t, place, text, escape)
+}
+
+func (s *Set) expand(ctx context.Context, t effect.Target, place, text string, escape func(string) string) (string, bool, error) {
+	at, sec := s.find(text)
+	if sec == nil {
+		return text, false, nil
+	}
+	var out strings.Builder
+	for ; sec != nil; at, sec = s.find(text) {
+		value, err := s.valueFor(ctx, t, place, sec)
+		if err != nil {
+			return "", false, err
+		}
+		if escape != nil {
+			value = escape(value)
+		}
+		out.WriteString(text[:at])
+		out.WriteString(value)
+		text = text[at+handleLen:]
+	}
+	out.WriteString(text)
+	return out.String(), true, nil
+}
+
+// valueFor returns a secret's value if it may be sent to a target in a place.
+func (s *Set) valueFor(ctx context.Context, t effect.Target, place string, sec *secret) (string, error) {
+	if denial := sec.allows(t, place); denial != nil {
+		return "", denial
+	}
+	return s.read(ctx, sec)
+}
+
+// basicCredential returns what stands behind the base64 of a Basic credential,
+// padded or not, in either alphabet.
+func basicCredential(text string) (string, bool) {
+	scheme, rest, ok := strings.Cut(strings.TrimSpace(text), " ")
+	if !ok || !strings.EqualFold(scheme, "Basic") {
+		return "", false
+	}
+	digits := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(strings.TrimSpace(rest), "="))
+	b, err := base64.RawStdEncoding.DecodeString(digits)
+	return string(b), err == nil
+}
+
+// chunk is how much of a body is read at once, in bytes.
+const chunk = 32 << 10
+
+// ExpandReader is [Set.Expand] for a body that is read piece by piece. Its errors
+// come out of Read, after what stands before the handle.
+func (s *Set) ExpandReader(ctx context.Context, t effect.Target, r io.Reader, escape func(string) string) io.Reader {
+	if len(s.byName) == 0 {
+		return r
+	}
+	return &expander{ctx: ctx, set: s, target: t, src: r, escape: escape}
+}
+
+type expander struct {
+	ctx    context.Context // of the request that the body belongs to
+	set    *Set
+	target effect.Target
+	src    io.Reader
+	escape func(string) string
+
+	in   []byte
+	text []byte       // what came and may end within a handle
+	out  bytes.Buffer // to be read
+	err  error        // behind out
+}
+
+// Read implements io.Reader.
+func (e *expander) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for e.out.Len() == 0 && e.err == nil {
+		e.fill()
+	}
+	if e.out.Len() > 0 {
+		return e.out.Read(p)
+	}
+	return 0, e.err
+}
+
+// fill reads once and expands what is complete.
+func (e *expander) fill() {
+	if e.in == nil {
+		e.in = make([]byte, chunk)
+	}
+	n, err := e.src.Read(e.in)
+	e.text = append(e.text, e.in[:n]...)
+	done := len(e.text)
+	if err == nil {
+		done -= unfinished(e.text)
+	}
+	e.err = err
+	e.expand(string(e.text[:done]))
+	e.text = e.text[:copy(e.text, e.text[done:])]
+}
+
+// expand moves text to out. Unlike [Set.Expand] it keeps what stands before a
+// handle that cannot be replaced.
+func (e *expander) expand(text string) {
+	for {
+		at, sec := e.set.find(text)
+		e.out.WriteString(text[:at])
+		if sec == nil {
+			return
+		}
+		value, err := e.set.valueFor(e.ctx, e.target, PlaceBody, sec)
+		if err != nil {
+			e.err = err
+			return
+		}
+		if e.escape != nil {
+			value = e.escape(value)
+		}
+		e.out.WriteString(value)
+		text = text[at+handleLen:]
+	}
+}
