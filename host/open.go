@@ -100,7 +100,7 @@ func (h *Host) start(ctx context.Context, e entry, a registry.Artifact) error {
 		runtime.Options{
 			Args: e.config.Args, Env: set.Env(), Mounts: set.Mounts(),
 			Start: *set.Authority(effect.Call{Server: e.config.Name}), Exclusive: set.Holds(),
-			Lifetime: e.config.Lifetime, Limits: e.config.Limits,
+			Lifetime: e.config.Lifetime, Limits: e.config.Limits, ClockPrecision: e.config.Clock,
 			Signal: e.server.Signal,
 			Stderr: func(line string) { log.Info(LogStderr, "line", set.ScrubText(line)) },
 		})

@@ -12,6 +12,7 @@ package runtime
 
 import (
 	"context"
+	"time"
 
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
@@ -99,6 +100,9 @@ type Options struct {
 	Lifetime Lifetime
 	// Limits bound what a guest may use; zero fields take their defaults.
 	Limits Limits
+	// ClockPrecision is the step in which the guest's clocks advance, 0 for a
+	// millisecond.
+	ClockPrecision time.Duration
 	// Signal takes what a guest says that is not about one message: list
 	// changed and resource updated notifications. Nil drops them.
 	Signal func(session string, n plugins.Notification)

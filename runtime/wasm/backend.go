@@ -80,7 +80,7 @@ func (b *Backend) Load(ctx context.Context, a runtime.Artifact, o runtime.Option
 	}
 	code := a.Wasm
 	if err == nil {
-		code, err = boundTables(a.Wasm)
+		code, err = prepare(a.Wasm)
 	}
 	if err != nil {
 		return nil, &runtime.GuestError{Kind: runtime.KindLoad, Detail: err.Error()}

@@ -37,7 +37,10 @@ func (p *program) startReactor(ctx context.Context, first runtime.Call) (runtime
 	// A reactor has nobody who reads its standard output: what it prints is
 	// meant for people.
 	out := wasi.Output(r.stderr)
-	r.system = wasi.New(wasi.Config{Args: p.args(), Env: p.options.Env, Mounts: p.options.Mounts, Stdin: wasi.Empty(), Stdout: out, Stderr: out})
+	r.system = wasi.New(wasi.Config{
+		Args: p.args(), Env: p.options.Env, Mounts: p.options.Mounts, Stdin: wasi.Empty(), Stdout: out, Stderr: out,
+		ClockPrecision: p.options.ClockPrecision,
+	})
 	r.life, r.end = context.WithCancel(context.WithoutCancel(ctx))
 	x := &exchange{limits: p.options.Limits}
 	err := r.call(ctx, x, r.initialise)

@@ -58,7 +58,7 @@ func (p *program) connect(ctx context.Context, first runtime.Call, legacy bool) 
 		graceAfter: p.options.Limits.CancelGrace,
 	}
 	s.system = wasi.New(wasi.Config{
-		Args: p.args(), Env: p.options.Env, Mounts: p.options.Mounts, Spin: true,
+		Args: p.args(), Env: p.options.Env, Mounts: p.options.Mounts, Spin: true, ClockPrecision: p.options.ClockPrecision,
 		Stdin: s.in.Source(), Stdout: s.out.Sink(), Stderr: wasi.Output(s.stderr),
 	})
 	s.system.SetAuthority(p.options.Start)

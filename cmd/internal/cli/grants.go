@@ -33,7 +33,7 @@ func (f *grantFlags) register(cmd *cobra.Command) {
 	flags.Lookup("kv").NoOptDefVal = plugins.KVGrant{}.String()
 	flags.Var(&f.secrets, "secret", "secret that the server may use and never sees: NAME=PROVIDER:REF@HOST; may be repeated")
 	flags.Var(&f.tools, "tool-access", "access of one tool, whatever its hints say: TOOL=ro or TOOL=rw; may be repeated")
-	flags.Var(&f.clock, "clock", "precision of the server's clocks (default: the host's)")
+	flags.Var(&f.clock, "clock", "precision of the server's clocks (default 1ms)")
 }
 
 // grants returns what the flags give; the error names every flag that cannot

@@ -3,7 +3,6 @@ package wasi
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"time"
 
 	"github.com/tetratelabs/wazero/sys"
 )
@@ -91,38 +90,6 @@ func (c *call) strings(ss []string) Errno {
 		at += uint32(len(s)) + 1
 	}
 	return Success
-}
-
-// Clocks ("clockid"); those of processor time are not there.
-const (
-	clockRealtime  = 0
-	clockMonotonic = 1
-)
-
-func (s *System) now(clock uint32) (uint64, Errno) {
-	switch clock {
-	case clockRealtime:
-		return uint64(time.Now().UnixNano()), Success
-	case clockMonotonic:
-		// Not 0 at the start: some programs take that for "no time".
-		return uint64(time.Since(s.begin)) + 1, Success
-	}
-	return 0, EINVAL
-}
-
-func clockRes(c *call) Errno {
-	if _, errno := c.now(c.u32(0)); errno != Success {
-		return errno
-	}
-	return c.put64(c.u32(1), 1)
-}
-
-func clockTime(c *call) Errno {
-	t, errno := c.now(c.u32(0))
-	if errno != Success {
-		return errno
-	}
-	return c.put64(c.u32(2), t)
 }
 
 func procExit(c *call) Errno {

@@ -26,7 +26,7 @@ type poller struct {
 	n            int
 	// deadline is when the first clock fires; zero is never.
 	deadline time.Time
-	clocks   []time.Time // of each subscription; zero for descriptors
+	fires    []time.Time // of each subscription; zero for descriptors
 	input    bool        // the guest waits for its standard input
 }
 
@@ -49,7 +49,7 @@ func poll(c *call) Errno {
 	}
 	// The guest may have its events where its subscriptions are.
 	subs = append([]byte(nil), subs...)
-	p := &poller{call: c, subs: subs, events: events, clocks: make([]time.Time, n)}
+	p := &poller{call: c, subs: subs, events: events, fires: make([]time.Time, n)}
 	if errno := p.prepare(); errno != Success {
 		return errno
 	}
@@ -63,7 +63,7 @@ func (p *poller) sub(i int) []byte { return p.subs[i*subscriptionSize:][:subscri
 func (p *poller) prepare() Errno {
 	now := time.Now()
 	in := p.System.input()
-	for i := range p.clocks {
+	for i := range p.fires {
 		s := p.sub(i)
 		switch s[8] {
 		case eventClock:
@@ -72,7 +72,7 @@ func (p *poller) prepare() Errno {
 				p.event(i, errno, Readiness{})
 				continue
 			}
-			p.clocks[i] = at
+			p.fires[i] = at
 			if p.deadline.IsZero() || at.Before(p.deadline) {
 				p.deadline = at
 			}
@@ -90,17 +90,16 @@ func (p *poller) prepare() Errno {
 // clock returns when a clock's subscription fires.
 func (p *poller) clock(s []byte, now time.Time) (time.Time, Errno) {
 	const absolute = 1
-	timeout := le.Uint64(s[24:])
-	if le.Uint16(s[40:])&absolute != 0 {
-		current, errno := p.now(le32(s[16:]))
-		if errno != Success {
-			return time.Time{}, errno
-		}
-		timeout -= min(timeout, current)
-	} else if _, errno := p.now(le32(s[16:])); errno != Success {
+	clock, at := le32(s[16:]), min(le.Uint64(s[24:]), math.MaxInt64/2)
+	shown, errno := p.clocks.show(clock, now)
+	if errno != Success {
 		return time.Time{}, errno
 	}
-	return now.Add(time.Duration(min(timeout, math.MaxInt64/2))), Success
+	if le.Uint16(s[40:])&absolute == 0 {
+		at += shown
+	}
+	d, errno := p.clocks.until(clock, now, at)
+	return now.Add(d), errno
 }
 
 // run collects what is ready, and waits where nothing is.
@@ -123,7 +122,7 @@ func (p *poller) run() {
 
 func (p *poller) collect() {
 	now := time.Now()
-	for i, at := range p.clocks {
+	for i, at := range p.fires {
 		s := p.sub(i)
 		if s[8] == eventClock {
 			if !at.IsZero() && !now.Before(at) {

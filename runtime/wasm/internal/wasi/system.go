@@ -14,6 +14,9 @@ type Config struct {
 	Args                  []string // the program's name first
 	Env                   []string // "KEY=value"
 	Stdin, Stdout, Stderr File
+	// ClockPrecision is the step of the guest's clocks, 0 for
+	// [DefaultClockPrecision].
+	ClockPrecision time.Duration
 	// Mounts are the directories that it finds from descriptor 3 on, in order.
 	Mounts []runtime.Mount
 	// Spin says that a guest is to be ended that yields over and over where
@@ -26,7 +29,7 @@ type Config struct {
 type System struct {
 	args, env []string
 	fds       []*descriptor // by number; nil is free
-	begin     time.Time
+	clocks    clocks
 
 	wake chan struct{} // something that is waited for may have changed
 	spin *spinning
@@ -64,7 +67,7 @@ const (
 
 // New returns a guest's world.
 func New(c Config) *System {
-	s := &System{args: c.Args, env: c.Env, begin: time.Now(), wake: make(chan struct{}, 1)}
+	s := &System{args: c.Args, env: c.Env, clocks: newClocks(c.ClockPrecision), wake: make(chan struct{}, 1)}
 	if c.Spin {
 		s.spin = &spinning{}
 	}
