@@ -121,8 +121,7 @@ type Server struct {
 	Manifest *plugins.Manifest
 	// HTTP bounds its requests.
 	HTTP egress.Limits
-	// Clock is the precision of its clocks: they show multiples of it. Default:
-	// that of the host's.
+	// Clock is the precision of its clocks: they show multiples of it. Default 1 ms.
 	Clock time.Duration
 }
 
