@@ -80,7 +80,7 @@ func (a api) get(ctx context.Context, path string, to any) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: the API says %s", path, resp.Status)
 	}
