@@ -25,11 +25,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/host/capability/egress"
+	"github.com/mcpwasm/mcpwasm/host/capability/secrets"
 	"github.com/mcpwasm/mcpwasm/host/internal/front"
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/host/internal/seal"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/registry/store"
 	"github.com/mcpwasm/mcpwasm/runtime"
 	"github.com/mcpwasm/mcpwasm/runtime/wasm"
 )
@@ -61,6 +64,12 @@ type Config struct {
 	HTTP HTTPOptions
 	// MaxMessageBytes bounds a message from a client. Default 4 MiB.
 	MaxMessageBytes int
+	// Store keeps what must outlive the process, such as key-value data. Without
+	// one a server that is granted any is an error. store.Open returns one.
+	Store store.Store
+	// Secrets are where values of secrets come from, by the provider's name in
+	// a grant. A grant that names another one is an error.
+	Secrets map[string]secrets.Provider
 }
 
 // LogStderr is the message of records that hold a line of a server's standard
@@ -107,6 +116,11 @@ type Server struct {
 	// Grants are what it may do beyond computing. A value of Env that is
 	// "secret:NAME" stands for a secret among them ([plugins.EnvSecret]).
 	Grants plugins.Grants
+	// Manifest is what its package asks for; what was granted counts only as
+	// far as it was asked for. Nil where it has none: then the grants decide.
+	Manifest *plugins.Manifest
+	// HTTP bounds its requests.
+	HTTP egress.Limits
 	// Clock is the precision of its clocks: they show multiples of it. Default:
 	// that of the host's.
 	Clock time.Duration

@@ -5,13 +5,17 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/mcpwasm/mcpwasm/host/capability"
+	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/internal/privdir"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -87,25 +91,56 @@ func sameSettings(a, b Server) bool {
 // start loads an artifact and gives it to the entry's server.
 func (h *Host) start(ctx context.Context, e entry, a registry.Artifact) error {
 	log := h.log.With("server", e.config.Name)
-	guest, err := runtime.Open(ctx, h.backend,
-		runtime.Artifact{Name: e.config.Name, Digest: a.Digest, Wasm: a.Wasm},
-		runtime.Options{
-			Args: e.config.Args, Env: e.config.Env,
-			Lifetime: e.config.Lifetime, Limits: e.config.Limits,
-			Signal: e.server.Signal,
-			Stderr: func(line string) { log.Info(LogStderr, "line", line) },
-		})
+	set, err := h.capabilities(ctx, e.config, log)
 	if err != nil {
 		return err
 	}
-	e.server.Attach(guest, identity(e.config, a.Digest), nil)
+	guest, err := runtime.Open(ctx, h.backend,
+		runtime.Artifact{Name: e.config.Name, Digest: a.Digest, Wasm: a.Wasm},
+		runtime.Options{
+			Args: e.config.Args, Env: set.Env(), Mounts: set.Mounts(),
+			Start: *set.Authority(effect.Call{Server: e.config.Name}), Exclusive: set.Holds(),
+			Lifetime: e.config.Lifetime, Limits: e.config.Limits,
+			Signal: e.server.Signal,
+			Stderr: func(line string) { log.Info(LogStderr, "line", set.ScrubText(line)) },
+		})
+	if err != nil {
+		return errors.Join(err, set.Close())
+	}
+	e.server.Attach(holder{guest, set}, identity(e.config, a.Digest), set)
 	return nil
+}
+
+// capabilities opens what a server was granted.
+func (h *Host) capabilities(ctx context.Context, s Server, log *slog.Logger) (*capability.Set, error) {
+	scope := s.Name
+	if s.Source != "" {
+		path, err := filepath.Abs(s.Source)
+		if err != nil {
+			return nil, fmt.Errorf("source: %w", err)
+		}
+		scope += " " + path
+	}
+	return capability.Open(ctx, capability.Config{
+		Server: s.Name, Scope: scope, Grants: s.Grants, Manifest: s.Manifest, Env: s.Env, HTTP: s.HTTP,
+		Store: h.cfg.Store, Secrets: h.cfg.Secrets, Log: log,
+	})
+}
+
+// holder is a guest with what it holds, which ends after it.
+type holder struct {
+	*runtime.Server
+	set *capability.Set
+}
+
+func (g holder) Close(ctx context.Context) error {
+	return errors.Join(g.Server.Close(ctx), g.set.Close())
 }
 
 // identity is the key under which a server's definitions are kept: it changes
 // with whatever they may depend on. Nothing of it can be read back.
 func identity(s Server, digest string) string {
-	key, err := json.Marshal([]any{"definitions", plugins.ContractVersion, digest, s.Args, s.Env})
+	key, err := json.Marshal([]any{"definitions", plugins.ContractVersion, digest, s.Args, s.Env, s.Grants})
 	if err != nil {
 		panic(err) // strings always encode
 	}

@@ -2,7 +2,9 @@ package plugins
 
 // Grants are what an operator gives a server. The zero value is nothing. A guest
 // holds what was granted and, where its package has a manifest, asked for as
-// well ([Requests]).
+// well ([Grants.Narrow]). Every grant has a form that people write, which its
+// String returns and its parser reads; [Grants.Validate] says whether they hold
+// together.
 type Grants struct {
 	HTTP    []HTTPGrant
 	Mounts  []MountGrant
@@ -58,13 +60,15 @@ type KVGrant struct {
 
 // SecretGrant lets a server use a secret that it never sees.
 type SecretGrant struct {
-	// Name is how the guest names it.
+	// Name is how the guest names it: letters, digits, "_" and "-", at most 64.
 	Name string
 	// Provider is where the value comes from: "store", "env", "file" or
 	// "command"; Ref is what the provider takes: a name, a variable, a path, a
 	// command line.
 	Provider, Ref string
-	// Hosts are what it is sent to: "host" or "host:port", in lower case.
+	// Hosts are what it is sent to: "host" or "host:port", the host as in
+	// [HTTPGrant] but without wildcards, and an IPv6 address in brackets. Without
+	// a port it is the scheme's own.
 	Hosts []string
 	// In are the places of a request where it may stand: "header", "query",
 	// "body"; none is all three.

@@ -80,7 +80,7 @@ func cleanIPv6(host string) (string, error) {
 	case !open || !closed || err != nil || addr.Is4():
 		return "", fmt.Errorf("host %q: want an IPv6 address in brackets: [2001:db8::1]", host)
 	case addr.Zone() != "":
-		return "", fmt.Errorf("host %q: an address has no zone (%%%s) here", host, addr.Zone())
+		return "", fmt.Errorf("host %q: an address has no zone (%q) here", host, "%"+addr.Zone())
 	}
 	return specified(host, addr.Unmap())
 }

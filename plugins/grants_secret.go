@@ -94,10 +94,10 @@ func parsePlaces(text string) ([]string, error) {
 	places := strings.Split(text, ",")
 	for i, p := range places {
 		if !slices.Contains(secretPlaces, p) {
-			return nil, fmt.Errorf("in=%s: %q: want header, query, body or several of them with commas", text, p)
+			return nil, fmt.Errorf("in=: %q: want header, query, body or several of them with commas", p)
 		}
 		if slices.Contains(places[:i], p) {
-			return nil, fmt.Errorf("in=%s: %s stands twice", text, p)
+			return nil, fmt.Errorf("in=: %s stands twice", p)
 		}
 	}
 	return places, nil

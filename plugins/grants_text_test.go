@@ -46,7 +46,7 @@ func testRefuses[T fmt.Stringer](t *testing.T, parse func(string) (T, error), te
 			if err == nil {
 				t.Fatalf("%q is read as %q", tt.text, got)
 			}
-			if !strings.Contains(err.Error(), tt.want) {
+			if !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%q: error %q, want one with %q", tt.text, err, tt.want)
 			}
 			var zero T
@@ -141,7 +141,7 @@ var badHTTPGrants = []refused{
 	{"closing bracket", "::1]", "want an IPv6 address in brackets"},
 	{"text behind the bracket", "[::1]x", "want an IPv6 address in brackets"},
 	{"IPv4 in brackets", "[127.0.0.1]", "want an IPv6 address in brackets"},
-	{"zone", "[fe80::1%eth0]", "an address has no zone (%eth0) here"},
+	{"zone", "[fe80::1%eth0]", "an address has no zone (\"%eth0\") here"},
 	{"zone as in a URL", "[fe80::1%25eth0]", "an address has no zone"},
 	{"unspecified IPv4", "0.0.0.0:80", "nothing has this address"},
 	{"unspecified IPv6", "[::]", "nothing has this address"},
@@ -315,12 +315,14 @@ var badSecretGrants = []refused{
 	{"wildcard alone", "TOKEN=env:X@*", "a secret is not for hosts that a wildcard stands for"},
 	{"scheme", "TOKEN=env:X@https://example.com", `host "https://example.com": want HOST or HOST:PORT`},
 	{"path", "TOKEN=env:X@example.com/v1", "without scheme, path and spaces"},
+	{"line end in a zone", "TOKEN=env:X@[::1%a\nb]", "an address has no zone"},
+	{"line end in a place", "TOKEN=env:X@a.example in=a\nb", `"a\nb"`},
 	{"bad address", "TOKEN=env:X@127.1", "want an address of four decimal numbers"},
 	{"port", "TOKEN=env:X@example.com:0", `port "0"`},
 	{"host twice", "TOKEN=env:X@example.com,EXAMPLE.com", "host example.com stands twice"},
-	{"unknown place", "TOKEN=env:X@example.com in=cookie", `in=cookie: "cookie": want header, query, body`},
+	{"unknown place", "TOKEN=env:X@example.com in=cookie", `in=: "cookie": want header, query, body`},
 	{"no place", "TOKEN=env:X@example.com in=", `in=: "": want header`},
-	{"place twice", "TOKEN=env:X@example.com in=body,body", "in=body,body: body stands twice"},
+	{"place twice", "TOKEN=env:X@example.com in=body,body", "in=: body stands twice"},
 	{"something else behind", "TOKEN=env:X@example.com on=header", "without scheme, path and spaces"},
 }
 

@@ -29,15 +29,22 @@ var below = map[string][]string{
 var home = map[string]string{
 	"github.com/tetratelabs/wazero": "runtime/wasm",
 	"github.com/mark3labs/mcp-go":   "host",
+	"code.dny.dev/ssrf":             "host/capability/egress",
+	"golang.org/x/net":              "host/capability/egress",
 	"cel.dev/cel-go":                "cel",
 	"github.com/google/cel-go":      "nowhere: it is cel.dev/cel-go",
 	"oras.land/oras-go":             "registry",
 	"github.com/sigstore":           "registry",
 	"github.com/extism":             "runtime/extism",
 	"github.com/moby":               "runtime/container",
+	"go.etcd.io/bbolt":              "registry/store",
 	"github.com/spf13":              "cmd",
 	"github.com/fsnotify/fsnotify":  "cmd",
 	"go.yaml.in/yaml":               "cmd",
+	"golang.org/x/term":             "cmd",
+	"filippo.io/age":                "host/capability/secrets/vault",
+	"github.com/zalando/go-keyring": "host/capability/secrets/vault",
+	"mvdan.cc/sh":                   "host/capability/secrets",
 }
 
 type goPackage struct {
@@ -139,6 +146,8 @@ func TestViolation(t *testing.T) {
 		{"wazero elsewhere", "runtime", "github.com/tetratelabs/wazero", true},
 		{"mcp-go at home", "host/internal/front", "github.com/mark3labs/mcp-go/mcp", false},
 		{"mcp-go elsewhere", "cmd/internal/cli", "github.com/mark3labs/mcp-go/mcp", true},
+		{"bbolt at home", "registry/store", "go.etcd.io/bbolt/errors", false},
+		{"bbolt elsewhere", "host/capability/kv", "go.etcd.io/bbolt", true},
 		{"anything in plugins", "plugins", "golang.org/x/sync/errgroup", true},
 		{"standard library in plugins", "plugins", "encoding/json", false},
 	}

@@ -78,7 +78,7 @@ func (f *File) check(db *bolt.DB) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	info, err := file.Stat()
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }() // what stays is a nuisance, no harm
 	made := filepath.Join(tmp, "state")
 	if err := initialise(made); err != nil {
 		return err

@@ -20,12 +20,14 @@ import (
 
 // hostFlags are the flags of every command that brings up a host.
 type hostFlags struct {
+	stateFlags
 	cacheDir string
 	noCache  bool
 	verbose  bool
 }
 
 func (f *hostFlags) register(cmd *cobra.Command) {
+	f.stateFlags.register(cmd)
 	cmd.Flags().StringVar(&f.cacheDir, "cache-dir", "", "folder for compiled code (default: mcpwasm in the user's cache folder)")
 	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "keep compiled code in memory only")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log more to standard error")
@@ -43,6 +45,8 @@ func (f *hostFlags) config(s Streams, level slog.Level) host.Config {
 		Version:  version(),
 		CacheDir: f.cacheDir,
 	}
+	state := &lazyState{flags: &f.stateFlags, s: s}
+	c.Store, c.Secrets = state, providers(state, c.Logger)
 	if f.cacheDir == "" && !f.noCache {
 		if dir, err := os.UserCacheDir(); err == nil {
 			c.CacheDir = filepath.Join(dir, "mcpwasm")

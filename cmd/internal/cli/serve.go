@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/host"
+	"github.com/mcpwasm/mcpwasm/host/capability/egress"
 )
 
 func newServe(s Streams) *cobra.Command {
@@ -99,18 +100,30 @@ func reload(ctx context.Context, s Streams, path string, h *host.Host) {
 	reportBroken(s, h, file)
 }
 
-// reportBroken names the servers that do not work; the others serve. A grant that
-// does not hold is named by its line.
+// reportBroken names the servers that do not work; the others serve.
 func reportBroken(s Streams, h *host.Host, file *config.File) {
 	for _, st := range h.Status() {
-		problems := grantProblems(st.Err)
-		for _, p := range problems {
-			say(s, "error: %v", file.At("servers."+st.Name+"."+p.Path, p.Err))
-		}
-		if st.Err != nil && len(problems) == 0 {
-			say(s, "error: %v", st.Err)
+		for _, line := range broken(file, st) {
+			say(s, "error: %s", line)
 		}
 	}
+}
+
+// broken says why a server cannot be used, in lines. A grant that does not hold is named by
+// its line in the file.
+func broken(file *config.File, st host.Status) []string {
+	problems := grantProblems(st.Err)
+	switch {
+	case st.Err == nil:
+		return nil
+	case len(problems) == 0:
+		return []string{st.Err.Error()}
+	}
+	var lines []string
+	for _, p := range problems {
+		lines = append(lines, file.At("servers."+st.Name+"."+p.Path, p.Err).String())
+	}
+	return lines
 }
 
 func hostServers(f *config.File) []host.Server {
@@ -119,6 +132,7 @@ func hostServers(f *config.File) []host.Server {
 		servers[i] = host.Server{
 			Name: c.Name, Source: c.Source, Args: c.Args, Env: c.Env, Lifetime: c.Lifetime, Limits: c.Limits,
 			Grants: c.Grants, Clock: c.Clock,
+			HTTP: egress.Limits{Time: c.HTTP.Timeout, RequestBytes: c.HTTP.RequestBytes, ResponseBytes: c.HTTP.ResponseBytes},
 		}
 	}
 	return servers

@@ -163,6 +163,7 @@ func TestParseRefuses(t *testing.T) {
 		{"two documents", "servers: {a: {source: x}}\n---\nservers: {}\n", "a second document", false},
 		{"syntax", "servers:\n  a: [\n", "not valid YAML", false},
 		{"tab", "servers:\n\ta: {}\n", "not valid YAML", false},
+		{"control in a key", server("    env: {\"A\\nB\": x}\n"), `m.yaml:4:11: servers.a.env: key "A\nB" has control characters`, true},
 		{"NUL", server("    args: [\"\\0\"]\n"), "NUL", false},
 		{"too large", "#" + strings.Repeat("x", maxBytes), "larger than", false},
 	}

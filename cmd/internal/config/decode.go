@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v4"
 
@@ -223,6 +224,10 @@ func (d *decoder) members(n *yaml.Node, path string, f func(key string, value *y
 		pos := position{k.Line, k.Column}
 		if k.Kind != yaml.ScalarNode || k.Anchor != "" {
 			d.problem(pos, path, "want a plain key")
+			continue
+		}
+		if strings.IndexFunc(k.Value, unicode.IsControl) >= 0 {
+			d.problem(pos, path, "key %q has control characters", k.Value) // a path has none
 			continue
 		}
 		if line, ok := seen[k.Value]; ok {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -73,6 +74,7 @@ func urlAttacks() []attack {
 		{name: "NUL in the host", request: get("http://api.example.com\x00.evil.test/"), kind: invalid},
 		{name: "port that overflows", request: get("http://api.example.com:65616/"), kind: invalid, text: "port"},
 		{name: "port with a zero", request: get("http://api.example.com:080/"), kind: invalid, text: "port"},
+		{name: "host without an end", request: get("http://" + strings.Repeat("ü", maxHost)), kind: invalid, text: "too long"},
 		{name: "empty port", request: get("http://api.example.com:/"), kind: invalid, text: "port"},
 		{name: "loopback", request: get("http://127.0.0.1/"), kind: denied, grant: "--allow-http 127.0.0.1"},
 		{name: "loopback with a dot", request: get("http://127.0.0.1./"), kind: denied},

@@ -3,6 +3,7 @@ package egress
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -136,7 +137,7 @@ func (x *exchange) setBody(ctx context.Context, req *http.Request) error {
 	r := b.r
 	req.ContentLength = b.length
 	if x.may() {
-		r, req.ContentLength = x.c.secrets.ExpandReader(ctx, x.location.target(), r, escape), -1
+		r, req.ContentLength = noting{x.c.secrets.ExpandReader(ctx, x.location.target(), r, escape), b}, -1
 		x.secret = true // nobody knows before it was sent
 	}
 	req.Body = io.NopCloser(r) // it ends with ctx
@@ -144,6 +145,20 @@ func (x *exchange) setBody(ctx context.Context, req *http.Request) error {
 		req.ContentLength = -1 // 0 with a body is "not known" to net/http, which would wait
 	}
 	return nil
+}
+
+// noting keeps why a body ended early.
+type noting struct {
+	r io.Reader
+	b *body
+}
+
+func (n noting) Read(p []byte) (int, error) {
+	count, err := n.r.Read(p)
+	if e, ok := errors.AsType[*plugins.EffectError](err); ok {
+		n.b.problem.Store(e)
+	}
+	return count, err
 }
 
 // escapeFor returns how a value is written within a body of the given type.

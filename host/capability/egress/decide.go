@@ -72,7 +72,7 @@ func (r *rule) host(pattern string) error {
 	// "*" stands where any label could, so a label in its place tells whether the
 	// rest is a name. Between numbers it would be meant for addresses.
 	name, addr, err := normalHost(strings.ReplaceAll(pattern, "*", "x"), bracketed)
-	if err != nil || addr.IsValid() || strings.Trim(pattern, "0123456789.") == "*" {
+	if err != nil || addr.IsValid() || strings.Trim(pattern, "0123456789.*") == "" && strings.ContainsAny(pattern, "0123456789") {
 		return fmt.Errorf("host %q: want a name, an address, or \"*\" in place of labels", pattern)
 	}
 	r.labels = strings.Split(strings.TrimSuffix(strings.ToLower(pattern), "."), ".")
@@ -98,20 +98,14 @@ func Check(g plugins.HTTPGrant) error {
 }
 
 func fromGrant(g plugins.HTTPGrant) (rule, error) {
-	r := rule{methods: g.Methods, schemes: []string{g.Scheme}}
+	r := rule{methods: g.Methods}
 	if err := r.host(g.Host); err != nil {
 		return r, err
 	}
 	local := location{host: strings.Join(r.labels, "."), addr: r.addr}
-	switch g.Scheme {
-	case schemeHTTP, schemeHTTPS:
-	case "":
-		r.schemes = []string{schemeHTTPS}
-		if local.loopback() {
-			r.schemes = append(r.schemes, schemeHTTP)
-		}
-	default:
-		return r, fmt.Errorf("scheme %q: want https or http", g.Scheme)
+	var err error
+	if r.schemes, err = schemesOf(g.Scheme, local.loopback()); err != nil {
+		return r, err
 	}
 	if g.Port < 0 || g.Port > 65535 {
 		return r, fmt.Errorf("port %d: want 1 to 65535", g.Port)
@@ -133,6 +127,19 @@ func fromGrant(g plugins.HTTPGrant) (rule, error) {
 		}
 	}
 	return r, nil
+}
+
+// schemesOf are the schemes that a grant covers.
+func schemesOf(scheme string, loopback bool) ([]string, error) {
+	switch {
+	case scheme == schemeHTTP, scheme == schemeHTTPS:
+		return []string{scheme}, nil
+	case scheme != "":
+		return nil, fmt.Errorf("scheme %q: want https or http", scheme)
+	case loopback: // nobody is on the way
+		return []string{schemeHTTPS, schemeHTTP}, nil
+	}
+	return []string{schemeHTTPS}, nil
 }
 
 // fromRequest reads what a manifest asks for, which was checked with it.

@@ -2,6 +2,7 @@ package egress
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -73,7 +74,7 @@ func TestGrants(t *testing.T) {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	for _, g := range []plugins.HTTPGrant{
-		{}, {Host: "a..b"}, {Host: "a b"}, {Host: "a*.test"}, {Host: "127.1"}, {Host: "10.0.0.*"}, {Host: "fe80::1%eth0"}, {Host: "a.test/x"},
+		{}, {Host: "a..b"}, {Host: "a b"}, {Host: "a*.test"}, {Host: "127.1"}, {Host: "10.0.0.*"}, {Host: "10.0.*.*"}, {Host: "fe80::1%eth0"}, {Host: "a.test/x"},
 		{Host: "a.test", Scheme: "ftp"}, {Host: "a.test", Port: 65536}, {Host: "a.test", Port: -1}, {Host: "a.test", Methods: []string{"get"}},
 		{Host: "a.test", Path: "v1"}, {Host: "a.test", Path: "/v1/../x"}, {Host: "a.test", Path: "/%2e%2e"},
 	} {
@@ -141,8 +142,11 @@ func TestMissing(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = p.decide("GET", &l)
-		e, ok := err.(*plugins.EffectError)
-		if !ok || e.Grant != want || !strings.HasPrefix(e.Message, "weather may not send GET ") || strings.Contains(e.Message, "q=1") {
+		e, ok := errors.AsType[*plugins.EffectError](err)
+		if !ok {
+			t.Fatalf("%s: %v, want a denial", raw, err)
+		}
+		if e.Grant != want || !strings.HasPrefix(e.Message, "weather may not send GET ") || strings.Contains(e.Message, "q=1") {
 			t.Errorf("%s: %v; grant %q, want %q", raw, err, e.Grant, want)
 		}
 	}

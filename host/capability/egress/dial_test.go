@@ -91,7 +91,7 @@ func (s *nameServer) resolve(c *Client) {
 	c.dial = d.DialContext
 }
 
-func port(t *testing.T, s *standIn) int {
+func port(t testing.TB, s *standIn) int {
 	t.Helper()
 	_, p, err := net.SplitHostPort(s.addr())
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
@@ -14,8 +15,12 @@ import (
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
-// maxURL bounds a URL, in bytes.
-const maxURL = 16 << 10
+// Bounds in bytes: of a URL, and of a host before it is brought into ASCII, which
+// takes quadratic time.
+const (
+	maxURL  = 16 << 10
+	maxHost = 1 << 10
+)
 
 const (
 	schemeHTTP  = "http"
@@ -109,7 +114,7 @@ func normalHost(host string, bracketed bool) (string, netip.Addr, error) {
 	}
 	name, err := asciiName(host)
 	if err != nil {
-		return "", netip.Addr{}, invalidf("host %q: %v", host, err)
+		return "", netip.Addr{}, invalidf("host %.100q: %v", host, err)
 	}
 	if addr, err := netip.ParseAddr(name); err == nil {
 		return addr.String(), addr, nil
@@ -133,6 +138,12 @@ func numeric(label string) bool {
 // asciiName returns a host name in lower case and ASCII, without the dot at its
 // end.
 func asciiName(host string) (string, error) {
+	switch {
+	case len(host) > maxHost:
+		return "", errors.New("is too long")
+	case !utf8.ValidString(host):
+		return "", errors.New("is not UTF-8")
+	}
 	name := strings.ToLower(host)
 	if strings.IndexFunc(host, func(r rune) bool { return r > 0x7f }) >= 0 || strings.Contains(name, "xn--") {
 		var err error

@@ -15,9 +15,7 @@ import (
 func local(t testing.TB, cfg Config, handler http.HandlerFunc) (*Client, string, *standIn) {
 	t.Helper()
 	server := newStandIn(t, handler, (*httptest.Server).Start)
-	if tt, ok := t.(*testing.T); ok && cfg.Granted == nil {
-		cfg.Granted = []plugins.HTTPGrant{{Host: "127.0.0.1", Port: port(tt, server)}}
-	}
+	cfg.Granted = []plugins.HTTPGrant{grantFor(t, server)}
 	return newClient(t, cfg), "http://" + server.addr(), server
 }
 

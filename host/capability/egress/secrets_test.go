@@ -27,6 +27,7 @@ const (
 type fakeSecrets struct {
 	hosts []string
 	value string
+	place string // the only place where it may stand, "" for all
 	used  atomic.Bool
 }
 
@@ -36,12 +37,15 @@ func (f *fakeSecrets) May(t effect.Target) bool { return slices.Contains(f.hosts
 
 func (f *fakeSecrets) Holds(text string) bool { return strings.Contains(text, handle) }
 
-func (f *fakeSecrets) Expand(_ context.Context, t effect.Target, _, text string, escape func(string) string) (string, bool, error) {
+func (f *fakeSecrets) Expand(_ context.Context, t effect.Target, place, text string, escape func(string) string) (string, bool, error) {
 	if !f.Holds(text) {
 		return text, false, nil
 	}
 	if !f.May(t) {
 		return "", false, effect.Denied("--secret TOKEN=…@"+t.Host, "the secret TOKEN is not for %s", t.Host)
+	}
+	if f.place != "" && f.place != place {
+		return "", false, effect.Errorf(plugins.EffectDenied, "the secret TOKEN is not for a %s", place)
 	}
 	f.used.Store(true)
 	v := f.value
@@ -208,6 +212,23 @@ func TestSecretDenials(t *testing.T) {
 			if last.method != "" {
 				t.Error("the server got a request")
 			}
+		})
+	}
+}
+
+// TestSecretPlaceDenied: a denial ends a request that is under way.
+func TestSecretPlaceDenied(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(*httptest.Server){"HTTP/1.1": (*httptest.Server).StartTLS, "HTTP/2.0": startHTTP2} {
+		t.Run(name, func(t *testing.T) {
+			f := tokenFor("example.com")
+			f.place = "header"
+			c, _ := secure(t, Config{Secrets: f}, http.HandlerFunc(declaredHandler), start)
+			post := get(tokenURL).with("method", "POST")
+			fails(t, c, post.sending(handle), denied, "not for a body")
+			fails(t, c, post.sending(strings.Repeat("x", maxKept)+handle), denied, "not for a body")
+			fails(t, c, get(tokenURL+"?"+handle), denied, "not for a query")
+			must(t, c, authorized(tokenURL, handle))
 		})
 	}
 }

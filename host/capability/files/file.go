@@ -130,7 +130,7 @@ func (o *file) Close() error {
 				return
 			}
 		}
-		o.folder.usage.bytes -= fi.Size()
+		o.folder.release(fi.Size())
 	})
 	return err
 }

@@ -259,7 +259,7 @@ func (f *Folder) Chtimes(name string, follow bool, atime, mtime time.Time) error
 		if err != nil {
 			return err
 		}
-		defer dir.Close()
+		defer func() { _ = dir.Close() }()
 		return linkTimes(dir, path.Base(name), atime, mtime)
 	})
 }

@@ -36,7 +36,7 @@ func (f *Folder) OpenFile(name string, flag int, follow bool) (runtime.File, err
 			return nil, f.explain("open", name, err)
 		}
 		if err := o.begin(flag); err != nil {
-			o.File.Close()
+			_ = o.File.Close()
 			return nil, err
 		}
 		f.open[o] = struct{}{}
@@ -118,7 +118,7 @@ func (f *Folder) checked(h *os.File, want fs.FileInfo) (*file, error) {
 		err = fail("open", h.Name(), syscall.ENXIO)
 	}
 	if err != nil {
-		h.Close()
+		_ = h.Close()
 		return nil, err
 	}
 	return &file{File: h, folder: f, info: fi}, nil

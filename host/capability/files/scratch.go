@@ -19,6 +19,7 @@ import (
 const (
 	scratchBytes = 64 << 20
 	scratchFiles = 10_000
+	scratchOpen  = 64
 )
 
 // scratchPrefix begins the names of scratch folders; the process's number
@@ -26,7 +27,7 @@ const (
 const scratchPrefix = "mcpwasm-scratch-"
 
 // Scratch is a folder for one instance: empty at first, 64 MiB and 10,000 files
-// at most, and gone after [Scratch.Close]. It is made at its first use, in the
+// at most, 64 of them open, and gone after [Scratch.Close]. It is made at its first use, in the
 // host's folder for temporary files, readable by the host's user alone. It is
 // safe for concurrent use.
 type Scratch struct {
@@ -55,7 +56,9 @@ func (s *Scratch) made() (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
-	folder, err := Open(Config{Source: path, Access: plugins.ReadWrite, QuotaBytes: scratchBytes, QuotaFiles: scratchFiles})
+	folder, err := Open(Config{
+		Source: path, Access: plugins.ReadWrite, QuotaBytes: scratchBytes, QuotaFiles: scratchFiles, OpenFiles: scratchOpen,
+	})
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(path))
 	}
@@ -74,7 +77,7 @@ func (s *Scratch) Close() error {
 		return nil
 	}
 	s.closed = true
-	return errors.Join(s.folder.Close(), os.RemoveAll(s.path))
+	return errors.Join(s.folder.Close(), removeTree(s.path))
 }
 
 // SweepScratch removes the scratch folders that processes have left that are no
@@ -87,7 +90,7 @@ func SweepScratch() error {
 	var errs []error
 	for _, e := range entries {
 		if pid, ok := scratchOwner(e.Name()); ok && e.IsDir() && own(e) && !alive(pid) {
-			errs = append(errs, os.RemoveAll(filepath.Join(os.TempDir(), e.Name())))
+			errs = append(errs, removeTree(filepath.Join(os.TempDir(), e.Name())))
 		}
 	}
 	return errors.Join(errs...)

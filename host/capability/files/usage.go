@@ -129,7 +129,7 @@ func (w *walk) folder(root *os.Root, depth int) {
 		if e.IsDir() {
 			if sub, err := root.OpenRoot(e.Name()); err == nil {
 				w.folder(sub, depth+1)
-				sub.Close()
+				_ = sub.Close()
 			}
 			continue
 		}
@@ -170,5 +170,16 @@ func (f *Folder) gone(fi fs.FileInfo) {
 			return // its last Close takes it off
 		}
 	}
-	f.usage.bytes -= fi.Size()
+	f.release(fi.Size())
+}
+
+// release takes off the size of a file that is no more. Less than nothing is left
+// where it was somebody else who had written it: then nothing that was counted is
+// worth anything.
+func (f *Folder) release(size int64) {
+	f.usage.bytes -= size
+	if (f.usage.bytes < 0 || f.usage.names < 0) && !f.usage.measured.IsZero() {
+		f.usage.bytes, f.usage.names = 0, 0
+		f.measure()
+	}
 }

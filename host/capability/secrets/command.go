@@ -99,11 +99,15 @@ func splitCommand(line string) ([]string, error) {
 		if err := checkLiteral(arg.Parts, false); err != nil {
 			return nil, err
 		}
-		word, err := expand.Literal(nil, arg)
+		// There is nothing to expand: this takes the quotes off.
+		fields, err := expand.Fields(nil, arg)
 		if err != nil {
 			return nil, fmt.Errorf("command line: %w", err)
 		}
-		words = append(words, word)
+		if len(fields) != 1 {
+			return nil, errors.New("command line: no shell runs it: put single quotes around what has { or }")
+		}
+		words = append(words, fields[0])
 	}
 	return words, nil
 }

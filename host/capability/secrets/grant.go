@@ -73,7 +73,7 @@ func parseHost(s string) (hostPort, error) {
 	if h, p, err := net.SplitHostPort(host); err == nil {
 		n, err := strconv.ParseUint(p, 10, 16)
 		if err != nil || n == 0 {
-			return hostPort{}, fmt.Errorf("host %q: want a port of 1 to 65535", s)
+			return hostPort{}, badHost(s)
 		}
 		host, port = h, int(n)
 	} else if strings.HasPrefix(host, "[") {
@@ -83,9 +83,13 @@ func parseHost(s string) (hostPort, error) {
 		return hostPort{addr.String(), port}, nil
 	}
 	if len(host) > 253 || !formHost.MatchString(host) {
-		return hostPort{}, fmt.Errorf(`host %q: want "host" or "host:port"`, s)
+		return hostPort{}, badHost(s)
 	}
 	return hostPort{host, port}, nil
+}
+
+func badHost(s string) error {
+	return fmt.Errorf(`host %q: want "host" or "host:port" with a port of 1 to 65535`, s)
 }
 
 // covers reports whether a rule has the target and, unless it is "", the place.

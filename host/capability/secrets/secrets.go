@@ -92,20 +92,20 @@ type secret struct {
 var formName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Open checks the grants, and that what they refer to exists. It reads no value of
-// a file, a command or the store. The error names all grants that cannot be used.
+// a file, a command or the store. The error is a [plugins.GrantProblems] with all that cannot be used.
 func Open(ctx context.Context, c Config) (*Set, error) {
 	s := &Set{server: c.Server, byName: map[string]*secret{}, byHandle: map[string]*secret{}, log: c.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	var problems []error
+	var problems plugins.GrantProblems
 	for _, g := range c.Granted {
 		if err := s.add(ctx, c, g); err != nil {
-			problems = append(problems, fmt.Errorf("secret %q: %w", g.Name, err))
+			problems = append(problems, &plugins.GrantProblem{Path: "grants.secrets." + g.Name, Err: err})
 		}
 	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, err
+	if len(problems) > 0 {
+		return nil, problems
 	}
 	if c.HasManifest {
 		if err := s.narrow(c.Asked); err != nil {

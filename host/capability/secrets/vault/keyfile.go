@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	goruntime "runtime"
 
 	"filippo.io/age"
@@ -145,22 +146,26 @@ func (o keys) protect(ctx context.Context, path string, content []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
+	if o.workFactor > 0 {
+		to.SetWorkFactor(o.workFactor)
+	}
 	return encrypt(content, to)
 }
 
-// writeNew makes a file, which must not be there yet.
-func writeNew(path string, content []byte) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// writeNew makes a file that must not be there yet. Others see it with its whole
+// content or not at all.
+func writeNew(path string, content []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".mcpwasm-key-*") // mode 0600
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err = errors.Join(err, f.Close()); err != nil {
-			_ = os.Remove(path) // half a key is none; the first error counts
-		}
-	}()
-	if _, err := f.Write(content); err != nil {
-		return err
+	_, err = tmp.Write(content)
+	if err == nil {
+		err = tmp.Sync()
 	}
-	return f.Sync()
+	err = errors.Join(err, tmp.Close())
+	if err == nil {
+		err = os.Link(tmp.Name(), path)
+	}
+	return errors.Join(err, os.Remove(tmp.Name()))
 }

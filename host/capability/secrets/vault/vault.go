@@ -51,6 +51,10 @@ type Options struct {
 	// Keyring is where the key is kept without a key file; default: that of
 	// the operating system.
 	Keyring Keyring
+
+	// workFactor is that of new passphrases, a power of two; 0: age's own,
+	// which takes about a second.
+	workFactor int
 }
 
 // Vault keeps secrets. It is safe for concurrent use, also by several processes.

@@ -15,20 +15,15 @@ func (s *System) SetAuthority(a runtime.Authority) {
 	s.epoch++
 }
 
-// files returns the gate for paths and the epoch, which is another one after
+// gate returns what decides on paths, and the epoch, which is another one after
 // each [System.SetAuthority].
-func (s *System) files() (runtime.FileGate, int) {
+func (s *System) gate() (runtime.FileGate, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.authority.Files, s.epoch
 }
 
-// gate decides on a path, absolute and clean.
-func (s *System) gate(path string, write bool) Errno {
-	files, _ := s.files()
-	return decide(files, path, write)
-}
-
+// decide asks the gate about a path, absolute and clean.
 func decide(gate runtime.FileGate, path string, write bool) Errno {
 	if gate == nil {
 		return ENOTCAPABLE
@@ -65,7 +60,7 @@ func (n *node) may(write bool) Errno {
 	if write {
 		d = &n.write
 	}
-	gate, epoch := n.sys.files()
+	gate, epoch := n.sys.gate()
 	if d.epoch != epoch || epoch == 0 {
 		*d = decision{epoch: epoch, errno: decide(gate, n.path, write)}
 	}

@@ -191,7 +191,7 @@ func (d *dir) open(p string, follow bool, oflags uint16, rights uint64, fdflags 
 	f, err := n.mount.FS.OpenFile(n.name, flag, follow)
 	switch {
 	case err == nil && create != Success && oflags&openExclusive != 0:
-		f.Close()
+		_ = f.Close()
 		return nil, EEXIST
 	case err != nil && create != Success && errors.Is(err, fs.ErrNotExist):
 		return nil, create
@@ -200,7 +200,7 @@ func (d *dir) open(p string, follow bool, oflags uint16, rights uint64, fdflags 
 	}
 	file, errno := n.opened(f, oflags, rights, flag)
 	if errno != Success {
-		f.Close()
+		_ = f.Close()
 	}
 	return file, errno
 }

@@ -72,7 +72,8 @@ func (r *regular) ReadAt(p []byte, off uint64) (int, Errno) {
 	if off > math.MaxInt64 {
 		return 0, EINVAL
 	}
-	return count(r.file.ReadAt(p[:min(len(p), maxTransfer)], int64(off)))
+	n := min(uint64(len(p)), maxTransfer, math.MaxInt64-off) // no file goes on beyond
+	return count(r.file.ReadAt(p[:n], int64(off)))
 }
 
 // WriteAt implements [File]. A file that is appended to is appended to, as on
@@ -200,10 +201,10 @@ func (r *regular) setAppend(on bool) Errno {
 		return errnoOf(err)
 	}
 	if errno := r.follow(f); errno != Success {
-		f.Close()
+		_ = f.Close()
 		return errno
 	}
-	r.file.Close()
+	_ = r.file.Close()
 	r.file, r.flag = f, r.flag^os.O_APPEND
 	return Success
 }

@@ -1,8 +1,8 @@
 package wasi
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"maps"
 	"slices"
 	"testing"
@@ -166,25 +166,47 @@ func TestPollWakes(t *testing.T) {
 	}
 }
 
-// FuzzFunctions calls any function with anything: none may panic in another way
-// than to end the guest, or outlast its context.
+// FuzzFunctions makes a few calls of any function with anything: none may panic
+// in another way than to end the guest, outlast its context, or reach what is
+// beside the mounts. Links of the host are there to be followed.
 func FuzzFunctions(f *testing.F) {
 	names := slices.Sorted(maps.Keys(functions))
 	for i := range names {
-		f.Add(byte(i), []byte{0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0}, []byte{8, 0, 0, 0, 4, 0, 0, 0})
+		f.Add([]byte{byte(i), 3, 1, 1, 9, 0, 0, 0, 0, 0}, "../canary\x00up/canary\x00absolute\x00file")
+		f.Add([]byte{byte(i), 3, 0, 1, 9, 3, 1, 11, 9, 0}, "up/canary\x00relative")
 	}
-	f.Fuzz(func(t *testing.T, i byte, params, memory []byte) {
-		w := newWorld()
-		w.mem.Write(0, memory[:min(len(memory), 1<<16)])
-		fn := functions[names[int(i)%len(names)]]
-		stack := make([]uint64, len(fn.params))
-		for n := range stack {
-			if b := params[min(4*n, len(params)):]; len(b) >= 4 {
-				stack[n] = uint64(binary.LittleEndian.Uint32(b))
-			}
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	f.Fuzz(func(t *testing.T, calls []byte, memory string) {
+		m := newMounted(t)
+		m.hostLinks()
+		m.mem.WriteString(256, memory[:min(len(memory), 1000)])
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		w.call(ctx, names[int(i)%len(names)], stack...)
+		for call := range slices.Chunk(calls[:min(len(calls), 100)], 10) {
+			name := names[int(call[0])%len(names)]
+			stack := make([]uint64, len(functions[name].params))
+			for i := range stack {
+				if i+1 < len(call) {
+					stack[i] = parameter(call[i+1])
+				}
+			}
+			m.call(ctx, name, stack...)
+		}
+		m.checkCanary()
+		if b, _ := m.mem.Read(0, 1<<16); bytes.Contains(b, []byte(canary)) {
+			t.Error("the canary was read")
+		}
 	})
+}
+
+// parameter makes a number of a byte: small ones are themselves, so that they are
+// descriptors, lengths and flags; the others are addresses, where the paths are
+// among other places, and what is likely to overflow.
+func parameter(b byte) uint64 {
+	switch {
+	case b < 32:
+		return uint64(b)
+	case b < 240:
+		return 256 + uint64(b-32)
+	}
+	return []uint64{1 << 16, 1<<16 - 1, 1<<32 - 1, 1 << 31, 1 << 63, 1<<63 - 1, 1<<64 - 1, 4096, rw, rightsOfAnything, 1 << 40, 64, 1000, 0, 1024, 1 << 20}[b-240]
 }

@@ -7,6 +7,9 @@
 // recognised, and so is base64 within a URL. A [Matcher] runs all patterns over a
 // text at once, byte by byte, as a set of candidates that advance or die; pairs of
 // bytes with which no pattern begins are skipped, which is nearly all of a text.
+// Time is in proportion to the text, but for values that repeat themselves ("aaaa"):
+// there a candidate begins with every byte, and time is in proportion to text and
+// value.
 package scrub
 
 import "slices"
@@ -31,7 +34,7 @@ type pattern struct {
 
 // Value is what is to be found, and what stands in its place afterwards.
 type Value struct {
-	Text string // UTF-8, 8 bytes at least
+	Text string // UTF-8 without control characters, 8 bytes at least
 	Mark string
 }
 

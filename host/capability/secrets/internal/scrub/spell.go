@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // node is a state of a trie of spellings: which bytes may follow, and whether a
@@ -60,12 +62,29 @@ type unit struct {
 // speller makes a trie for each unit, once.
 type speller map[unit]*node
 
+// common has the tries of units in ASCII, of which there are a few hundred, for
+// all matchers: they are most of the work of making one.
+var common sync.Map
+
 func (s speller) spell(u unit) *node {
-	root := s[u]
-	if root != nil {
-		return root
+	if n, ok := s[u]; ok {
+		return n
 	}
-	root = &node{}
+	n, ok := common.Load(u)
+	switch {
+	case ok:
+	case strings.ContainsFunc(u.runes, func(r rune) bool { return r >= utf8.RuneSelf }):
+		n = u.trie()
+	default:
+		n, _ = common.LoadOrStore(u, u.trie())
+	}
+	s[u] = n.(*node)
+	return s[u]
+}
+
+// trie returns all spellings of a unit. It is not changed afterwards.
+func (u unit) trie() *node {
+	root := &node{}
 	ends := []string{""}
 	if u.breaks {
 		ends = []string{"", "\n", "\r\n", `\n`, `\r\n`}
@@ -78,7 +97,6 @@ func (s speller) spell(u unit) *node {
 			}
 		}
 	}
-	s[u] = root
 	return root
 }
 
