@@ -44,7 +44,7 @@ func Secret(ctx context.Context, name string) (handle string, err error) {
 	if err != nil {
 		return "", err
 	}
-	defer reply.Close()
+	defer func() { _ = reply.Close() }()
 	var r struct {
 		Handle string `json:"handle"`
 	}

@@ -78,7 +78,7 @@ func get(ctx context.Context, address string) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	p := &page{url: resp.Request.URL, contentType: resp.Header.Get("Content-Type")}
 	if resp.StatusCode/100 != 2 {
 		p.status = resp.Status

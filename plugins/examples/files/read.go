@@ -102,7 +102,7 @@ func read(ctx context.Context, in readIn) (*pdk.ToolResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	text, err := readLines(ctx, f, in)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p, err)
@@ -116,7 +116,7 @@ func readAll(p string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	b, err := io.ReadAll(io.LimitReader(f, maxText+1))
 	if err == nil && len(b) > maxText {
 		err = fmt.Errorf("%s has more than %d bytes", p, maxText)

@@ -105,7 +105,7 @@ func (s *searcher) inFile(ctx context.Context, p string) {
 	if err != nil {
 		return
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	lines := bufio.NewReader(f)
 	for n := 1; !s.out.More; n++ {
 		line, err := nextLine(ctx, lines)

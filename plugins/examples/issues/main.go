@@ -6,8 +6,8 @@
 // The variable API_URL says where the API is, the secret API_TOKEN is the token.
 // The program in standin is such an API:
 //
-//	API_TOKEN=s3cret go run ./standin -port 8090 &
-//	API_TOKEN=s3cret mcpwasm call --env API_URL=http://127.0.0.1:8090 --allow-http http://127.0.0.1:8090 \
+//	API_TOKEN=demo-token go run ./standin -port 8090 &
+//	API_TOKEN=demo-token mcpwasm call --env API_URL=http://127.0.0.1:8090 --allow-http http://127.0.0.1:8090 \
 //	  --secret API_TOKEN=env:API_TOKEN@127.0.0.1:8090 issues.wasm list_issues '{}'
 package main
 

@@ -1,8 +1,8 @@
 // Notes keeps notes in the store of its host, where they outlive the guest: every
 // call meets a server that remembers nothing itself.
 //
-//	mcpwasm call --kv 1MiB notes.wasm add_note '{"title":"Milk","text":"Two litres.","tags":["shopping"]}'
-//	mcpwasm call --kv 1MiB notes.wasm list_notes '{}'
+//	mcpwasm call --kv notes.wasm add_note '{"title":"Milk","text":"Two litres.","tags":["shopping"]}'
+//	mcpwasm call --kv notes.wasm list_notes '{}'
 //
 // Two people who edit one note at the same time do not lose each other's words:
 // an edit says which version it was made from.

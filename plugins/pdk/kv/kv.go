@@ -130,7 +130,7 @@ func do(ctx context.Context, method string, params any, body io.Reader, to any) 
 	if err != nil {
 		return nil, err
 	}
-	defer reply.Close()
+	defer func() { _ = reply.Close() }()
 	if err := json.Unmarshal(result, to); err != nil {
 		return nil, &effect.Error{Kind: effect.ErrFailed, Message: fmt.Sprintf("the host's reply to %s: %v", method, err)}
 	}

@@ -36,7 +36,7 @@ func (e *Effects) request(ctx context.Context, c *call) error {
 	if err != nil {
 		return &effect.Error{Kind: effect.ErrUnreachable, Message: err.Error()}
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	headers := [][2]string{}
 	for name, values := range resp.Header {
 		for _, v := range values {

@@ -2,7 +2,7 @@
 // to, to try it without an account anywhere. It listens on 127.0.0.1 and wants
 // the token of the variable API_TOKEN.
 //
-//	API_TOKEN=s3cret go run ./plugins/examples/issues/standin -port 8090
+//	API_TOKEN=demo-token go run ./plugins/examples/issues/standin -port 8090
 package main
 
 import (

@@ -8,8 +8,8 @@
 // In the sandbox the variable holds a placeholder, for which the host puts the
 // token into requests to the API:
 //
-//	API_TOKEN=s3cret go run ../issues/standin -port 8090 &
-//	API_TOKEN=s3cret mcpwasm call --env API_URL=http://127.0.0.1:8090 --env API_TOKEN=secret:API_TOKEN \
+//	API_TOKEN=demo-token go run ../issues/standin -port 8090 &
+//	API_TOKEN=demo-token mcpwasm call --env API_URL=http://127.0.0.1:8090 --env API_TOKEN=secret:API_TOKEN \
 //	  --allow-http http://127.0.0.1:8090 --secret API_TOKEN=env:API_TOKEN@127.0.0.1:8090 api.wasm count_issues '{}'
 package main
 
@@ -80,7 +80,7 @@ func (a api) get(ctx context.Context, path string, to any) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: the API says %s", path, resp.Status)
 	}
