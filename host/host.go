@@ -121,7 +121,8 @@ type Server struct {
 	Manifest *plugins.Manifest
 	// HTTP bounds its requests.
 	HTTP egress.Limits
-	// Clock is the precision of its clocks: they show multiples of it. Default 1 ms.
+	// Clock is the precision of its clocks: they show multiples of it. Default: a
+	// millisecond.
 	Clock time.Duration
 }
 

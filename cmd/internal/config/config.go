@@ -60,7 +60,7 @@ type Server struct {
 	// Grants are checked ([plugins.Grants.Validate]); relative folders and
 	// files in them are already joined to the file's folder.
 	Grants plugins.Grants
-	// Clock is the precision of the guest's clocks, 0 for the host's.
+	// Clock is the precision of the guest's clocks, 0 for a millisecond.
 	Clock time.Duration
 }
 
