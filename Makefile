@@ -13,7 +13,7 @@ GUEST    := GOOS=wasip1 GOARCH=wasm $(BUILD) -ldflags='-s -w'
 # Every module of the repository, the one that users import first.
 MODULES  := $(patsubst %/go.mod,%,$(sort $(shell find . -name go.mod -not -path '*/node_modules/*' -not -path './.cache/*')))
 # Modules with tests that need nothing but Go.
-TESTED   := . plugins/pdk plugins/pdk/mcpgo plugins/pdk/gosdk plugins/examples bench
+TESTED   := . plugins/pdk plugins/pdk/mcpgo plugins/pdk/gosdk plugins/examples plugins/examples/fetch plugins/examples/stdio bench
 # Modules with code; tools has none.
 LINTED   := $(filter-out ./tools,$(MODULES))
 FUZZTIME ?= 10s

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/host/capability/egress"
+	"github.com/mcpwasm/mcpwasm/host/capability/files"
 	"github.com/mcpwasm/mcpwasm/host/capability/secrets"
 	"github.com/mcpwasm/mcpwasm/host/internal/front"
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
@@ -175,6 +176,9 @@ func New(ctx context.Context, c Config) (*Host, error) {
 	cache, err := openCache(c.CacheDir)
 	if err != nil {
 		return nil, err
+	}
+	if err := files.SweepScratch(); err != nil {
+		log.Warn("scratch folders that a host left behind cannot be removed", "error", err)
 	}
 	if c.PageSize <= 0 {
 		c.PageSize = 500

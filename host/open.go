@@ -91,7 +91,7 @@ func sameSettings(a, b Server) bool {
 // start loads an artifact and gives it to the entry's server.
 func (h *Host) start(ctx context.Context, e entry, a registry.Artifact) error {
 	log := h.log.With("server", e.config.Name)
-	set, err := h.capabilities(ctx, e.config, log)
+	set, err := openCapabilities(ctx, h.cfg, e.config, log)
 	if err != nil {
 		return err
 	}
@@ -111,8 +111,19 @@ func (h *Host) start(ctx context.Context, e entry, a registry.Artifact) error {
 	return nil
 }
 
-// capabilities opens what a server was granted.
-func (h *Host) capabilities(ctx context.Context, s Server, log *slog.Logger) (*capability.Set, error) {
+// CheckGrants finds out, without running anything, whether what a server is
+// granted can be given to it: folders, secrets and the store are there. Of c only
+// Store and Secrets are needed. The error is a [plugins.GrantProblems].
+func CheckGrants(ctx context.Context, c Config, s Server) error {
+	set, err := openCapabilities(ctx, c, s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return set.Close()
+}
+
+// openCapabilities opens what a server was granted.
+func openCapabilities(ctx context.Context, c Config, s Server, log *slog.Logger) (*capability.Set, error) {
 	scope := s.Name
 	if s.Source != "" {
 		path, err := filepath.Abs(s.Source)
@@ -123,7 +134,7 @@ func (h *Host) capabilities(ctx context.Context, s Server, log *slog.Logger) (*c
 	}
 	return capability.Open(ctx, capability.Config{
 		Server: s.Name, Scope: scope, Grants: s.Grants, Manifest: s.Manifest, Env: s.Env, HTTP: s.HTTP,
-		Store: h.cfg.Store, Secrets: h.cfg.Secrets, Log: log,
+		Store: c.Store, Secrets: c.Secrets, Log: log,
 	})
 }
 

@@ -63,6 +63,7 @@ type guestFlags struct {
 	lifetime choice
 	memory   config.Size
 	timeout  config.Duration
+	manifest string
 }
 
 func (f *guestFlags) register(cmd *cobra.Command) {
@@ -75,6 +76,7 @@ func (f *guestFlags) register(cmd *cobra.Command) {
 	f.lifetime.register(cmd, "lifetime", "how long an instance lives (default: call, for stdio servers session)")
 	cmd.Flags().Var(&f.memory, "memory", "memory that an instance may use (default 256MiB)")
 	cmd.Flags().Var(&f.timeout, "timeout", "time for one message (default 30s)")
+	cmd.Flags().StringVar(&f.manifest, "manifest", "", "`FILE` with what the server asks for; what is granted beyond that is withheld")
 }
 
 // open brings up a host of one server: the source and what stands behind -- on
@@ -88,6 +90,10 @@ func (f *guestFlags) open(ctx context.Context, c host.Config, source string, gue
 	grants, err := f.grants(f.env)
 	if err != nil {
 		return nil, registry.Artifact{}, err
+	}
+	manifest, err := readManifest(f.manifest)
+	if err != nil {
+		return nil, registry.Artifact{}, &failure{ExitInput, err, ""}
 	}
 	a, err := registry.Open(ctx, source, registry.Options{})
 	if err != nil {
@@ -103,6 +109,7 @@ func (f *guestFlags) open(ctx context.Context, c host.Config, source string, gue
 		Limits:   runtime.Limits{MemoryBytes: uint64(f.memory), Deadline: f.timeout.Duration()},
 		Grants:   grants,
 		Clock:    f.clock.Duration(),
+		Manifest: manifest,
 	}}
 	h, err := host.New(ctx, c)
 	if err != nil {

@@ -35,7 +35,10 @@ reads the file and all modules again.`,
 				return configFailure(path, err)
 			}
 			c := flags.config(s, slog.LevelInfo)
-			c.HTTP, c.Prefix, c.Servers = front.options(), true, hostServers(file)
+			c.HTTP, c.Prefix = front.options(), true
+			if c.Servers, err = hostServers(file); err != nil {
+				return configFailure(path, err)
+			}
 			h, err := host.New(ctx, c)
 			if err != nil {
 				return err
@@ -85,8 +88,12 @@ func serveAndWatch(ctx context.Context, s Streams, path string, h *host.Host, fr
 // reload takes a changed file over, or says why not.
 func reload(ctx context.Context, s Streams, path string, h *host.Host) {
 	file, err := config.Load(path, os.LookupEnv)
+	var servers []host.Server
 	if err == nil {
-		err = h.Reload(ctx, hostServers(file))
+		servers, err = hostServers(file)
+	}
+	if err == nil {
+		err = h.Reload(ctx, servers)
 	}
 	if ctx.Err() != nil {
 		return
@@ -126,16 +133,25 @@ func broken(file *config.File, st host.Status) []string {
 	return lines
 }
 
-func hostServers(f *config.File) []host.Server {
+// hostServers returns a file's servers; the error is a problem of the file.
+func hostServers(f *config.File) ([]host.Server, error) {
+	var problems config.Errors
 	servers := make([]host.Server, len(f.Servers))
 	for i, c := range f.Servers {
+		manifest, err := readManifest(c.Manifest)
+		if err != nil {
+			problems = append(problems, f.At("servers."+c.Name+".manifest", err))
+		}
 		servers[i] = host.Server{
 			Name: c.Name, Source: c.Source, Args: c.Args, Env: c.Env, Lifetime: c.Lifetime, Limits: c.Limits,
-			Grants: c.Grants, Clock: c.Clock,
+			Grants: c.Grants, Manifest: manifest, Clock: c.Clock,
 			HTTP: egress.Limits{Time: c.HTTP.Timeout, RequestBytes: c.HTTP.RequestBytes, ResponseBytes: c.HTTP.ResponseBytes},
 		}
 	}
-	return servers
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return servers, nil
 }
 
 // configFailure gives errors of reading a configuration their exit code.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
+	"github.com/mcpwasm/mcpwasm/host"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -45,14 +47,17 @@ func newValidate(s Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [FILE]",
 		Short: "Check a configuration file and the modules that it names",
-		Long: `Validate checks a configuration file (mcpwasm.yaml unless named) and that every
-module that it names can be run, and prints what it checked and what each server
-may do. It starts nothing.`,
+		Long: `Validate checks a configuration file (mcpwasm.yaml unless named), that every
+module that it names can be run, and that what it grants is there, and prints
+what it checked and what each server may do. It starts nothing.`,
 		Args:              takes(0, 1, "at most one file"),
 		ValidArgsFunction: files("yaml", "yml"),
 	}
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the file, for editors")
 	cmd.Flags().StringVarP(&path, "config", "c", path, "configuration `FILE`")
+	var flags stateFlags
+	flags.register(cmd)
+	kept := &lazyState{flags: &flags, s: s}
 	out := newOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if schema {
@@ -62,7 +67,8 @@ may do. It starts nothing.`,
 		if len(args) > 0 {
 			path = args[0]
 		}
-		v, err := validate(cmd.Context(), path)
+		c := host.Config{Store: kept, Secrets: providers(kept, slog.New(slog.DiscardHandler))}
+		v, err := validate(cmd.Context(), c, path)
 		if err != nil {
 			return err
 		}
@@ -73,7 +79,7 @@ may do. It starts nothing.`,
 
 // validate checks a file. The error is about reading it; problems with its
 // content are in the result.
-func validate(ctx context.Context, path string) (validateJSON, error) {
+func validate(ctx context.Context, c host.Config, path string) (validateJSON, error) {
 	v := validateJSON{File: path, Servers: []validServer{}, Problems: []config.Problem{}}
 	file, err := config.Load(path, os.LookupEnv)
 	if problems, ok := errors.AsType[config.Errors](err); ok {
@@ -83,7 +89,15 @@ func validate(ctx context.Context, path string) (validateJSON, error) {
 	if err != nil {
 		return v, configFailure(path, err)
 	}
-	for _, server := range file.Servers {
+	servers, err := hostServers(file)
+	if problems, ok := errors.AsType[config.Errors](err); ok {
+		v.Problems = problems
+		return v, nil
+	}
+	for i, server := range file.Servers {
+		for _, p := range grantProblems(host.CheckGrants(ctx, c, servers[i])) {
+			v.Problems = append(v.Problems, file.At("servers."+server.Name+"."+p.Path, p.Err))
+		}
 		a, err := registry.Open(ctx, server.Source, registry.Options{})
 		if ctx.Err() != nil {
 			return v, ctx.Err()

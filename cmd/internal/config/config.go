@@ -51,7 +51,9 @@ type Server struct {
 	Name string
 	// Source is what to run: the path of a .wasm file, relative ones already
 	// joined to the file's folder.
-	Source   string
+	Source string
+	// Manifest is the path of what its package asks for, "" for none.
+	Manifest string
 	Args     []string
 	Env      []string // "KEY=value", in ascending order
 	Lifetime runtime.Lifetime
@@ -72,6 +74,7 @@ type document struct {
 
 type serverEntry struct {
 	Source   string            `yaml:"source"`
+	Manifest string            `yaml:"manifest"`
 	Args     []string          `yaml:"args"`
 	Env      map[string]string `yaml:"env"`
 	Lifetime lifetime          `yaml:"lifetime"`
@@ -221,6 +224,9 @@ func (d *decoder) server(name string, e serverEntry) Server {
 			d.at(at, "the name of a variable has letters, digits and _ and does not start with a digit")
 		}
 		s.Env = append(s.Env, key+"="+d.expand(at, e.Env[key]))
+	}
+	if s.Manifest = d.plain(path+".manifest", e.Manifest); s.Manifest != "" {
+		s.Manifest = d.besideFile(s.Manifest)
 	}
 	s.Grants = d.grants(path, e.Grants, s.Env)
 	return s

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/mcpwasm/mcpwasm/internal/wire"
@@ -117,12 +118,27 @@ type Target struct {
 }
 
 // Decode reads parameters into v, a pointer to a struct. A member that v does not
-// have is an error of the kind [plugins.EffectInvalid].
+// have, or has in other letters, is an error of the kind [plugins.EffectInvalid].
 func Decode(params wire.Object, v any) error {
+	// encoding/json alone takes PATH for path.
+	if err := params.CheckNames(memberNames(v)...); err != nil {
+		return Errorf(plugins.EffectInvalid, "params: %v", err)
+	}
 	d := json.NewDecoder(bytes.NewReader(params.JSON()))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return Errorf(plugins.EffectInvalid, "params: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return nil
+}
+
+// memberNames are the names that a struct's fields have in JSON.
+func memberNames(v any) []string {
+	var names []string
+	t := reflect.TypeOf(v).Elem()
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
 }

@@ -43,9 +43,6 @@ type exchange struct {
 
 func (c *Client) newExchange(r effect.Request) (*exchange, error) {
 	var p params
-	if err := r.Params.CheckNames("method", "url", "headers", "contentLength", "redirects", "timeoutMs"); err != nil {
-		return nil, invalidf("params: %v", err)
-	}
 	if err := effect.Decode(r.Params, &p); err != nil {
 		return nil, err
 	}
