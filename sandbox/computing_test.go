@@ -37,8 +37,8 @@ func TestComputing(t *testing.T) {
 		{name: "stderr without a newline", tool: "stderr-endless-line", want: []string{late}},
 		{name: "goroutines without end", tool: "goroutines", want: []string{"limit "}},
 		{name: "deep recursion in Go", tool: "recursion", want: []string{"limit "}, extra: stack},
-		{name: "answer of 20 MB", tool: "answer-huge", want: []string{"limit answer=16MiB"}},
-		{name: "effects without end", tool: "effects", want: []string{"opened 0"}, deadline: 3 * time.Second},
+		{name: "answer of 20 MB", tool: "answer-huge", want: []string{"limit "}},
+		{name: "effects without end", tool: "effects", want: []string{late, "denied more"}},
 	}
 	for _, a := range attacks {
 		t.Run("time and memory/"+a.name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestComputing(t *testing.T) {
 		{"chain of calls without a loop", "chain", late, 0},
 		{"chain through a table", "chain-indirect", late, 0},
 		{"wide recursion", "fibonacci", late, 0},
-		{"work on the way back", "unwind", "", 0},
+		{"work on the way back", "unwind", late, stack},
 		{"deep recursion", "recursion", "stack overflow", stack},
 		{"deep recursion of large frames", "recursion-wide", "stack overflow", stack},
 		{"memory.fill in a row", "fill", late, 0},

@@ -113,7 +113,7 @@ func (p *program) args() []string { return append([]string{p.name}, p.options.Ar
 
 // instantiate brings up a module without running any of its exports.
 func (p *program) instantiate(ctx context.Context) (api.Module, error) {
-	return p.wazero.InstantiateModule(ctx, p.code, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	return p.wazero.InstantiateModule(withMemory(ctx), p.code, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 }
 
 // checkImportTypes compares the types of what the module imports with the
