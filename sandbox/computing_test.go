@@ -13,7 +13,7 @@ func server(name, source, more string) string {
 	return fmt.Sprintf("  %s:\n    source: %s\n%s", name, source, more)
 }
 
-const limits = "    limits: {memory: 64MiB, deadline: 500ms, startDeadline: 500ms}\n"
+const limits = "    limits: {memory: 64MiB, deadline: 500ms, startDeadline: 500ms, compile: 5s}\n"
 
 // beside is a configuration of an attacker and a neighbour.
 func beside(t *testing.T, source, more string) string {
