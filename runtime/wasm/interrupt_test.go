@@ -81,7 +81,7 @@ func TestInterruptible(t *testing.T) {
 		"recursion that is wide": codeModule(Body(NoLocals, fib)),
 		"calls through calls": codeModule(Body(NoLocals, strings.Repeat("\x20\x00\x10\x01\x1a", 60)+"\x20\x00"),
 			Body(NoLocals, strings.Repeat("\x20\x00\x10\x02\x1a", 9000)+"\x20\x00"), Body(NoLocals, strings.Repeat("\x20\x00\x10\x03\x1a", 9000)+"\x20\x00"),
-			Body(NoLocals, strings.repeat(fill, 900)+"\x20\x00")),
+			Body(NoLocals, strings.Repeat(fill, 900)+"\x20\x00")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, call := instantiate(t, module)
