@@ -4,7 +4,7 @@ import (
 	"maps"
 	"strings"
 
-	. "github.com/mcpwasm/mcpwasm/internal/wasmtest" //nolint:revive,staticcheck // modules read like the specification
+	. "github.com/mcpwasm/mcpwasm/internal/wasmtest" //nolint:staticcheck // modules read like the specification
 )
 
 // modules are all guests by their names.
