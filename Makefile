@@ -26,7 +26,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 REACTORS := $(patsubst plugins/examples/%/main.go,%,$(wildcard plugins/examples/*/main.go))
 STDIO    := $(patsubst plugins/examples/stdio/%/main.go,%,$(wildcard plugins/examples/stdio/*/main.go))
 
-.PHONY: help build plugins run test race check fmt lint tidy clean-tree bench bench-report bench-native conformance interop cross fuzz tools clean FORCE
+.PHONY: help build plugins run test race check fmt lint tidy clean-tree bench bench-report bench-native conformance interop sandbox cross fuzz tools clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ conformance: build plugins ## run the official conformance suite
 
 interop: build plugins ## try clients that nobody here wrote
 	cd interop && $(GO) test -buildvcs=false -count=1 $(TESTFLAGS) ./...
+
+sandbox: build $(BIN)/plugins/hostile.wasm $(BIN)/plugins/hello.wasm ## attack the program with hostile guests
+	cd sandbox && $(GO) run -buildvcs=false ./raw $(BIN)/hostile && $(GO) test -buildvcs=false -count=1 $(TESTFLAGS)
 
 cross: ## vet and build for every platform
 	for p in $(PLATFORMS); do echo "cross $$p"; \

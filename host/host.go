@@ -50,6 +50,10 @@ type Config struct {
 	// made with mode 0700; whoever can write to it decides what runs. "" keeps
 	// both in memory only.
 	CacheDir string
+	// Compile compiles modules in a process that can be stopped; see
+	// [wasm.Config]. Nil compiles in this one, where a hostile module may take
+	// minutes and gigabytes.
+	Compile func(ctx context.Context, dir string, module []byte) error
 	// Logger takes what an operator should know, and as [LogStderr] what the
 	// servers write. Nil drops it.
 	Logger *slog.Logger
@@ -186,7 +190,7 @@ func New(ctx context.Context, c Config) (*Host, error) {
 	if c.Version == "" {
 		c.Version = "0"
 	}
-	h := &Host{cfg: c, log: log, backend: wasm.New(wasm.Config{CacheDir: subdir(c.CacheDir, "code")}), cache: cache}
+	h := &Host{cfg: c, log: log, backend: wasm.New(wasm.Config{CacheDir: subdir(c.CacheDir, "code"), Compile: c.Compile}), cache: cache}
 	h.gateway = gateway.New(gateway.Config{Prefix: c.Prefix, Versions: front.Versions(), PageSize: c.PageSize, Sealer: sealer, Log: log,
 		Info: wire.Object{}.SetString("name", "mcpwasm").SetString("version", c.Version).JSON()})
 	h.front = front.New(front.Config{Gateway: h.gateway, Log: log, MaxMessageBytes: c.MaxMessageBytes,

@@ -42,6 +42,9 @@ type Limits struct {
 	// reactor, the handshake of a stdio guest. Compilation does not count.
 	// Default 30 s.
 	StartDeadline time.Duration
+	// Compile bounds the compilation of the module, where that is done in a
+	// process of its own. Default 2 minutes.
+	Compile time.Duration
 	// MessageBytes bounds a message to the guest. Default 4 MiB.
 	MessageBytes int
 	// AnswerBytes bounds the guest's answer. Default 16 MiB.
@@ -73,6 +76,7 @@ func (l Limits) Defaults() Limits {
 	def(&l.MemoryBytes, 256<<20)
 	def(&l.Deadline, 30*time.Second)
 	def(&l.StartDeadline, 30*time.Second)
+	def(&l.Compile, 2*time.Minute)
 	def(&l.MessageBytes, 4<<20)
 	def(&l.AnswerBytes, 16<<20)
 	def(&l.NotifyBytes, 4<<20)

@@ -22,6 +22,12 @@ type Config struct {
 	// slower. It is what happens anyway where the compiler does not support
 	// the platform.
 	Interpreter bool
+	// Compile compiles a module into a cache directory with [Compile], in a
+	// process that ends when ctx does and that may use so much memory only
+	// ([ErrCompileMemory]). It is asked for modules that are not in CacheDir;
+	// without a CacheDir, or nil, modules are compiled in this process, where
+	// nothing but their form bounds what they cost.
+	Compile func(ctx context.Context, dir string, module []byte) error
 }
 
 // Backend loads WebAssembly modules. It is safe for concurrent use.
@@ -94,7 +100,7 @@ func (b *Backend) Load(ctx context.Context, a runtime.Artifact, o runtime.Option
 	ctx = context.WithoutCancel(ctx)
 	p.wazero = wazero.NewRuntimeWithConfig(ctx, b.runtimeConfig(cache, o.Limits))
 	ctx, p.stopCompiling = context.WithCancel(ctx)
-	go p.compile(ctx, code)
+	go p.compile(ctx, code, b.precompile)
 	return p, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -32,7 +33,7 @@ type program struct {
 func (p *program) Shape() plugins.Shape { return p.module.Shape }
 
 // compile runs in the background.
-func (p *program) compile(ctx context.Context, wasm []byte) {
+func (p *program) compile(ctx context.Context, wasm []byte, before func(context.Context, []byte, time.Duration) error) {
 	defer close(p.compiled)
 	defer func() {
 		// A compiler's bug must not be the host's end.
@@ -44,6 +45,9 @@ func (p *program) compile(ctx context.Context, wasm []byte) {
 		return
 	}
 	if p.err = instantiateContract(ctx, p.wazero); p.err != nil {
+		return
+	}
+	if p.err = before(ctx, wasm, p.options.Limits.Compile); p.err != nil {
 		return
 	}
 	code, err := p.wazero.CompileModule(ctx, wasm)
@@ -113,7 +117,7 @@ func (p *program) args() []string { return append([]string{p.name}, p.options.Ar
 
 // instantiate brings up a module without running any of its exports.
 func (p *program) instantiate(ctx context.Context) (api.Module, error) {
-	return p.wazero.InstantiateModule(ctx, p.code, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	return p.wazero.InstantiateModule(withMemory(ctx), p.code, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 }
 
 // checkImportTypes compares the types of what the module imports with the

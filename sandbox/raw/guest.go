@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	. "github.com/mcpwasm/mcpwasm/internal/wasmtest" //nolint:revive,staticcheck // modules read like the specification
+	. "github.com/mcpwasm/mcpwasm/internal/wasmtest" //nolint:staticcheck // modules read like the specification
 )
 
 // Where a guest keeps its message, and its answers one behind the other.

@@ -3,7 +3,7 @@ package main
 import (
 	"strings"
 
-	. "github.com/mcpwasm/mcpwasm/internal/wasmtest" //nolint:revive,staticcheck // modules read like the specification
+	. "github.com/mcpwasm/mcpwasm/internal/wasmtest" //nolint:staticcheck // modules read like the specification
 )
 
 // malformed are files that are no modules, and modules that ask for what nobody

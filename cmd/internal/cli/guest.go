@@ -44,6 +44,7 @@ func (f *hostFlags) config(s Streams, level slog.Level) host.Config {
 		Logger:   slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: level})),
 		Version:  version(),
 		CacheDir: f.cacheDir,
+		Compile:  compileApart,
 	}
 	state := &lazyState{flags: &f.stateFlags, s: s}
 	c.Store, c.Secrets = state, providers(state, c.Logger)

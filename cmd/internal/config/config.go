@@ -86,6 +86,7 @@ type limits struct {
 	Memory        Size     `yaml:"memory"`
 	Deadline      Duration `yaml:"deadline"`
 	StartDeadline Duration `yaml:"startDeadline"`
+	Compile       Duration `yaml:"compile"`
 	Message       Size     `yaml:"message"`
 	Answer        Size     `yaml:"answer"`
 	Notifications Size     `yaml:"notifications"`
@@ -105,6 +106,7 @@ func (l limits) runtime() runtime.Limits {
 		MemoryBytes:   uint64(l.Memory),
 		Deadline:      l.Deadline.Duration(),
 		StartDeadline: l.StartDeadline.Duration(),
+		Compile:       l.Compile.Duration(),
 		MessageBytes:  int(l.Message),
 		AnswerBytes:   int(l.Answer),
 		NotifyBytes:   int(l.Notifications),
