@@ -26,7 +26,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 REACTORS := $(patsubst plugins/examples/%/main.go,%,$(wildcard plugins/examples/*/main.go))
 STDIO    := $(patsubst plugins/examples/stdio/%/main.go,%,$(wildcard plugins/examples/stdio/*/main.go))
 
-.PHONY: help build plugins run test race check fmt lint tidy clean-tree bench bench-report bench-native conformance interop sandbox cross fuzz tools clean FORCE
+.PHONY: help build plugins run test race check fmt lint tidy clean-tree bench bench-report bench-native conformance interop sandbox demo-api cross fuzz tools clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ $(BIN)/plugins/%.wasm: FORCE
 
 run: build $(BIN)/plugins/hello.wasm ## run the sample hello and talk to it with the official SDK's client
 	cd interop && $(GO) run -buildvcs=false ./demo $(BIN)/mcpwasm run $(BIN)/plugins/hello.wasm
+
+demo-api: build $(BIN)/plugins/issues.wasm ## call an API with a token that the server never sees
+	cd plugins/examples && $(BUILD) -o $(BIN)/standin ./issues/standin
+	export API_TOKEN=a-token-for-the-demo; $(BIN)/standin -port 8090 & trap "kill $$!" EXIT; sleep 1; \
+	$(BIN)/mcpwasm call --env API_URL=http://127.0.0.1:8090 --allow-http http://127.0.0.1:8090 \
+	  --secret API_TOKEN=env:API_TOKEN@127.0.0.1:8090 $(BIN)/plugins/issues.wasm whoami
 
 test: plugins ## run the tests of every module
 	failed=; for m in $(TESTED); do echo "test $$m"; (cd $$m && $(GO) test -buildvcs=false $(TESTFLAGS) ./...) || failed="$$failed $$m"; done; \
