@@ -35,8 +35,8 @@ func running() map[string]guest {
 		},
 		// fib(60): recursion that is never deep.
 		"fibonacci": {attack: i32(60) + call(funcOwn) + drop, functions: []function{{typ: typeFull, code: fibonacci}}},
-		// 4000 frames, each with work to do on the way back.
-		"unwind":          {attack: i32(4000) + call(funcOwn) + drop, functions: []function{{typ: typeFull, code: unwind}}},
+		// 12,000 frames, each with work to do on the way back.
+		"unwind":          {attack: i32(12_000) + call(funcOwn) + drop, functions: []function{{typ: typeFull, code: unwind}}},
 		"recursion":       {attack: i32(0) + call(funcOwn) + drop, functions: []function{{typ: typeFull, code: local(0) + call(funcOwn)}}},
 		"recursion-wide":  {attack: i32(0) + call(funcOwn) + drop, functions: []function{wideFrame(funcOwn, 500)}},
 		"fill":            {memory: "\x01\x01" + Leb(1024), attack: i32(1023) + "\x40\x00" + drop + strings.Repeat(fill, 2000)},

@@ -46,12 +46,14 @@ func newCompile(s Streams) *cobra.Command {
 	}
 }
 
-// watchMemory ends this process once it has more memory than it may.
+// watchMemory ends this process once it has more memory than it may, or nobody
+// waits for it any more.
 func watchMemory(most uint64) {
+	parent := os.Getppid()
 	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	for ; ; time.Sleep(5 * time.Millisecond) {
 		metrics.Read(sample)
-		if sample[0].Value.Uint64()-sample[1].Value.Uint64() > most {
+		if sample[0].Value.Uint64()-sample[1].Value.Uint64() > most || os.Getppid() != parent {
 			os.Exit(exitCompileMemory)
 		}
 	}
