@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	. "github.com/mcpwasm/mcpwasm/internal/wasmtest" //nolint:staticcheck // modules read like the specification
+	. "github.com/mcpwasm/mcpwasm/internal/wasmtest"
 	"github.com/tetratelabs/wazero"
 )
 

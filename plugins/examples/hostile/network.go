@@ -34,7 +34,7 @@ func addNetwork(s *pdk.Server) {
 		if err != nil {
 			return "", err
 		}
-		defer resp.Body.Close()
+		defer resp.Body.Close() //nolint:errcheck // it was only read
 		b, err := io.ReadAll(resp.Body)
 		return fmt.Sprintf("%d %s", resp.StatusCode, b), err
 	})
@@ -69,7 +69,7 @@ func fetch(ctx context.Context, in request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer reply.Close()
+	defer reply.Close() //nolint:errcheck // it was only read
 	b, err := io.ReadAll(reply)
 	return fmt.Sprintf("%s\n%s", head, b), err
 }
