@@ -4,8 +4,9 @@ import "fmt"
 
 // Bounds of a module, over which compiling and keeping it would cost too much:
 // those of web browsers (WebAssembly JavaScript Interface, "Implementation-
-// defined Limits"), or lower where compilers stay far below. A Go program of
-// 40 MB has 60,000 functions of fewer than 100 locals, 3 MB at the most in one.
+// defined Limits"), or lower where compilers stay far below. The largest
+// sample, a Go program of 15 MB, has 8,310 functions of 20 locals at the most and
+// 79 kB of code in the largest.
 const (
 	maxTypes       = 100_000
 	maxParams      = 1000

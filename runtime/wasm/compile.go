@@ -7,6 +7,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -42,8 +44,10 @@ func (b *Backend) precompile(ctx context.Context, module []byte, deadline time.D
 	if b.config.Compile == nil || b.config.CacheDir == "" || b.config.Interpreter {
 		return nil
 	}
-	sum := sha256.Sum256(module)
-	done := filepath.Join(b.config.CacheDir, "compiled-"+hex.EncodeToString(sum[:]))
+	sum := sha256.New()
+	sum.Write(module)
+	sum.Write([]byte(compiler())) // whose code another one does not take
+	done := filepath.Join(b.config.CacheDir, "compiled-"+hex.EncodeToString(sum.Sum(nil)))
 	if _, err := os.Stat(done); err == nil {
 		return nil
 	}
@@ -60,6 +64,20 @@ func (b *Backend) precompile(ctx context.Context, module []byte, deadline time.D
 	}
 	return os.WriteFile(done, nil, 0o600)
 }
+
+// compiler names the compiler and its version.
+var compiler = sync.OnceValue(func() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, m := range info.Deps {
+		if m.Path == "github.com/tetratelabs/wazero" {
+			return m.Path + "@" + m.Version
+		}
+	}
+	return ""
+})
 
 func compileLimit(limit, detail string) error {
 	return &runtime.GuestError{Kind: runtime.KindLimit, Limit: limit, Detail: detail}

@@ -75,7 +75,10 @@ func compileApart(ctx context.Context, dir string, module []byte) error {
 			return wasm.ErrCompileMemory
 		}
 		line, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
-		return errors.New(strings.TrimPrefix(line, "mcpwasm: error: "))
+		if line = strings.TrimPrefix(line, "mcpwasm: error: "); line == "" {
+			line = "the process that compiles it ended: " + exit.String()
+		}
+		return errors.New(line)
 	}
 	if err != nil {
 		return fmt.Errorf("compile in a process of its own: %w", err)
