@@ -129,7 +129,7 @@ func TestEffectReplies(t *testing.T) {
 			_, _ = io.WriteString(w, head)
 			panic("a mistake of the host")
 		}, `{"result":{}}`, nil, errnoIO},
-		{"the request is the guest's", func(_ context.Context, r string, body io.Reader, w io.Writer) error {
+		{"the request is the guest's", func(_ context.Context, r string, _ io.Reader, w io.Writer) error {
 			if r != `{"method":"x"}` {
 				return errors.New("another request: " + r)
 			}
@@ -296,7 +296,7 @@ func TestEffectsEndWithTheMessage(t *testing.T) {
 func TestAuthorityIsForOneMessage(t *testing.T) {
 	leavesNothing(t)
 	const denied = `{"error":{"kind":"denied","message":"the guest holds no capabilities now"}}`
-	grant := func(_ context.Context, r string, _ io.Reader, w io.Writer) error {
+	grant := func(_ context.Context, _ string, _ io.Reader, w io.Writer) error {
 		_, err := io.WriteString(w, head)
 		return err
 	}
