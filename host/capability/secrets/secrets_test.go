@@ -82,8 +82,8 @@ func TestOpenRefuses(t *testing.T) {
 		grants []plugins.SecretGrant
 		want   []string
 	}{
-		{"a name", []plugins.SecretGrant{grant("a b", "TOKEN", "h")}, []string{`secret "a b"`, "letters, digits"}},
-		{"no host", []plugins.SecretGrant{grant("t", "TOKEN")}, []string{`secret "t"`, "which hosts"}},
+		{"a name", []plugins.SecretGrant{grant("a b", "TOKEN", "h")}, []string{`grants.secrets.a b: `, "letters, digits"}},
+		{"no host", []plugins.SecretGrant{grant("t", "TOKEN")}, []string{`grants.secrets.t: `, "which hosts"}},
 		{"a wildcard", []plugins.SecretGrant{grant("t", "TOKEN", "*.example.com")}, []string{"*.example.com", "wildcards"}},
 		{"a URL", []plugins.SecretGrant{grant("t", "TOKEN", "https://example.com")}, []string{`want "host" or "host:port"`}},
 		{"a port", []plugins.SecretGrant{grant("t", "TOKEN", "example.com:0")}, []string{"1 to 65535"}},
@@ -91,7 +91,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"a zone", []plugins.SecretGrant{grant("t", "TOKEN", "[fe80::1%eth0]")}, []string{`want "host" or "host:port"`}},
 		{"a place", []plugins.SecretGrant{in(grant("t", "TOKEN", "h"), "path")}, []string{`"path"`, "header, query or body"}},
 		{"a provider", []plugins.SecretGrant{provider(grant("t", "TOKEN", "h"), "enw")}, []string{`no provider "enw"`, `did you mean "env"?`}},
-		{"a variable", []plugins.SecretGrant{grant("t", "NONE", "h")}, []string{`secret "t": env: the variable "NONE" is not set`}},
+		{"a variable", []plugins.SecretGrant{grant("t", "NONE", "h")}, []string{`grants.secrets.t: env: the variable "NONE" is not set`}},
 		{"a short value", []plugins.SecretGrant{grant("t", "SHORT", "h")}, []string{`"SHORT"`, "5 bytes", "at least 8"}},
 		{"a value of two lines", []plugins.SecretGrant{grant("t", "LINES", "h")}, []string{`"LINES"`, "one line"}},
 		{"two values", []plugins.SecretGrant{grant("t", "TOKEN", "h"), grant("t", "OTHER", "i")}, []string{"granted twice"}},
