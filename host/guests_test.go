@@ -27,6 +27,12 @@ var guestSources = map[string]struct {
 }{
 	"hello":      {"../plugins/examples/hello", "c-shared", false},
 	"everything": {"../plugins/examples/everything", "c-shared", false},
+	"notes":      {"../plugins/examples/notes", "c-shared", true},
+	"files":      {"../plugins/examples/files", "c-shared", true},
+	"fetch":      {"../plugins/examples/fetch", "c-shared", true},
+	"issues":     {"../plugins/examples/issues", "c-shared", true},
+	"hostile":    {"../plugins/examples/hostile", "c-shared", true},
+	"api":        {"../plugins/examples/stdio/api", "default", true},
 	"gosdk":      {"../plugins/examples/stdio/gosdk", "default", true},
 	"mcpgo":      {"../plugins/examples/stdio/mcpgo", "default", true},
 	"reactor":    {"testdata/guests/reactor", "c-shared", false},

@@ -159,6 +159,8 @@ func (s *Set) openSecrets(ctx context.Context, c Config) (problems plugins.Grant
 		}
 		handle, err := s.secrets.Handle(name)
 		if err != nil {
+			// Validate has found a grant of that name: it was withheld.
+			err = fmt.Errorf("stands for the secret %q, which the package does not ask for", name)
 			problems = append(problems, &plugins.GrantProblem{Path: "env." + key, Err: err})
 			continue
 		}
@@ -212,7 +214,7 @@ func (p performer) file(path string, write bool) error {
 		return nil
 	}
 	p.denied("file", effect.Denied("--tool-access "+p.call.Tool+"=rw",
-		"%s: the tool %q says that it only reads", path, p.call.Tool))
+		"%s: the tool %q only reads, as it says (readOnlyHint) or the grants do", path, p.call.Tool))
 	return runtime.ErrReadOnly
 }
 
@@ -223,7 +225,7 @@ func (s *Set) Check(d *plugins.Definitions) error {
 		known = append(known, t.Key)
 	}
 	var problems plugins.GrantProblems
-	for name := range s.held.Tools {
+	for _, name := range slices.Sorted(maps.Keys(s.held.Tools)) {
 		if _, ok := d.Tools.Find(name); !ok {
 			problems = append(problems, &plugins.GrantProblem{Path: "grants.tools." + name,
 				Err: fmt.Errorf("the server has no tool %q%s", name, nearest.Hint(name, known))})

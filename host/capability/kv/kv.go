@@ -129,7 +129,7 @@ func (h *Handler) authorize(c effect.Call, write bool) error {
 	case asked != nil && !writable(asked.Access):
 		return effect.Denied("", "the package of server %s asks for key-value data for reading only", h.cfg.Server)
 	case c.ReadOnly && c.Tool != "":
-		return effect.Denied("", "tool %s says that it only reads (readOnlyHint): it may not change key-value data", c.Tool)
+		return effect.Denied("--tool-access "+c.Tool+"=rw", "tool %s only reads, as it says (readOnlyHint) or the grants do: it may not change key-value data", c.Tool)
 	case c.ReadOnly:
 		return effect.Denied("", "key-value data may not be changed while server %s answers %s", h.cfg.Server, c.Method)
 	}

@@ -280,7 +280,7 @@ func TestAuthority(t *testing.T) {
 		{"granted ro", Config{Granted: ro}, effect.Call{}, true, false, "--kv", "granted key-value data for reading"},
 		{"granted what nobody knows", Config{Granted: &plugins.KVGrant{Access: "all"}}, effect.Call{}, true, false, "--kv", "for reading"},
 		{"asked ro", Config{HasManifest: true, Granted: rw, Asked: &plugins.KVRequest{Access: "ro"}}, effect.Call{}, true, false, "", "asks for key-value data for reading"},
-		{"hint", Config{Granted: rw}, effect.Call{Tool: "find", ReadOnly: true}, true, false, "", "tool find says that it only reads"},
+		{"hint", Config{Granted: rw}, effect.Call{Tool: "find", ReadOnly: true}, true, false, "--tool-access find=rw", "tool find only reads"},
 		{"other message", Config{Granted: rw}, effect.Call{Method: "resources/read", ReadOnly: true}, true, false, "", "resources/read"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

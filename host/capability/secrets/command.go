@@ -99,8 +99,10 @@ func splitCommand(line string) ([]string, error) {
 		if err := checkLiteral(arg.Parts, false); err != nil {
 			return nil, err
 		}
-		// There is nothing to expand: this takes the quotes off.
-		fields, err := expand.Fields(nil, arg)
+		// There is nothing to expand: this takes the quotes off. The
+		// configuration is not nil, which stands for one that all would share
+		// and that each fills in.
+		fields, err := expand.Fields(&expand.Config{}, arg)
 		if err != nil {
 			return nil, fmt.Errorf("command line: %w", err)
 		}

@@ -82,8 +82,8 @@ func TestOpenRefuses(t *testing.T) {
 		grants []plugins.SecretGrant
 		want   []string
 	}{
-		{"a name", []plugins.SecretGrant{grant("a b", "TOKEN", "h")}, []string{`grants.secrets.a b`, "letters, digits"}},
-		{"no host", []plugins.SecretGrant{grant("t", "TOKEN")}, []string{`grants.secrets.t`, "which hosts"}},
+		{"a name", []plugins.SecretGrant{grant("a b", "TOKEN", "h")}, []string{`grants.secrets.a b: `, "letters, digits"}},
+		{"no host", []plugins.SecretGrant{grant("t", "TOKEN")}, []string{`grants.secrets.t: `, "which hosts"}},
 		{"a wildcard", []plugins.SecretGrant{grant("t", "TOKEN", "*.example.com")}, []string{"*.example.com", "wildcards"}},
 		{"a URL", []plugins.SecretGrant{grant("t", "TOKEN", "https://example.com")}, []string{`want "host" or "host:port"`}},
 		{"a port", []plugins.SecretGrant{grant("t", "TOKEN", "example.com:0")}, []string{"1 to 65535"}},

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
@@ -40,6 +41,29 @@ func (s *Server) scrub(v json.RawMessage) json.RawMessage {
 		return v
 	}
 	return s.capabilities.Scrub(v)
+}
+
+// scrubAnswer is scrub for all of an answer.
+func (s *Server) scrubAnswer(a plugins.Answer) plugins.Answer {
+	a.Result = s.scrub(a.Result)
+	if a.Error != nil {
+		a.Error = s.scrubError(a.Error)
+	}
+	return a
+}
+
+// scrubFailure keeps secrets out of why a guest failed, which may have its last
+// words in it.
+func (s *Server) scrubFailure(err error) error {
+	e, ok := errors.AsType[*runtime.GuestError](err)
+	if !ok || s.capabilities == nil {
+		return err
+	}
+	scrubbed := *e
+	if json.Unmarshal(s.scrub(wire.Quote(e.Detail)), &scrubbed.Detail) != nil {
+		scrubbed.Detail = "why has a secret in it"
+	}
+	return &scrubbed
 }
 
 func (s *Server) scrubError(e *plugins.Error) *plugins.Error {

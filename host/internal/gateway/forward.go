@@ -39,13 +39,14 @@ func (g *Gateway) forward(ctx context.Context, r Request) (wire.Object, error) {
 		Authority: t.authority(r),
 		Notify:    t.server.filter(r),
 	})
+	answer = t.server.scrubAnswer(answer)
 	switch {
 	case err != nil:
-		return wire.Object{}, err
+		return wire.Object{}, t.server.scrubFailure(err)
 	case answer.Error != nil:
-		return wire.Object{}, t.server.scrubError(answer.Error)
+		return wire.Object{}, answer.Error
 	}
-	result, err := wire.ParseObject(t.server.scrub(answer.Result))
+	result, err := wire.ParseObject(answer.Result)
 	if err == nil {
 		err = result.CheckNames("resultType", "_meta", "ttlMs", "cacheScope", "inputRequests", "requestState")
 	}
@@ -378,8 +379,8 @@ func (g *Gateway) watch(ctx context.Context, r Request, exposed string, do func(
 		return err
 	}
 	defer t.server.release()
-	return do(t.server.guest, ctx, runtime.Call{
+	return t.server.scrubFailure(do(t.server.guest, ctx, runtime.Call{
 		Message: plugins.Message{Method: r.Method, Params: t.params.JSON()},
 		Session: r.Session,
-	}, own)
+	}, own))
 }

@@ -212,7 +212,8 @@ func (s *Server) await(ctx context.Context, done <-chan singleflight.Result) (*d
 func (s *Server) read(first bool) (*definitionSet, error) {
 	ctx := context.Background()
 	own, err := readDefinitions(ctx, func(ctx context.Context, m plugins.Message) (plugins.Answer, error) {
-		return s.guest.Handle(ctx, runtime.Call{Message: m})
+		a, err := s.guest.Handle(ctx, runtime.Call{Message: m})
+		return s.scrubAnswer(a), s.scrubFailure(err)
 	})
 	s.noteFailure(err)
 	if err != nil {
@@ -268,7 +269,7 @@ func (s *Server) Signal(_ string, n plugins.Notification) {
 	case plugins.NotifyToolsListChanged, plugins.NotifyPromptsListChanged, plugins.NotifyResourcesListChanged:
 		s.listChanged(n.Method)
 	case plugins.NotifyResourceUpdated:
-		params, err := wire.ParseObject(n.Params)
+		params, err := wire.ParseObject(s.scrub(n.Params))
 		if err != nil {
 			return
 		}

@@ -25,13 +25,22 @@ const (
 // OpenEffect begins what the guest asks of its host and returns the descriptor of
 // it, or minus an errno. The effect ends with ctx at the latest. request is
 // copied.
+//
+// A guest that closes effects and opens others waits until the host is done with
+// the closed ones, so that no more are performed than may be open.
 func (s *System) OpenEffect(ctx context.Context, request []byte) int32 {
 	if s.effects >= maxEffects {
 		return -int32(EMFILE)
 	}
+	select {
+	case s.performing <- struct{}{}:
+	case <-ctx.Done():
+		stop(ctx)
+	}
 	e := &effect{system: s, body: NewPipe(effectBuffer), reply: NewPipe(effectBuffer)}
 	n, errno := s.add(e, 0)
 	if errno != Success {
+		<-s.performing
 		return -int32(errno)
 	}
 	s.effects++
@@ -80,6 +89,7 @@ func (e *effect) begin(ctx context.Context, effects runtime.Effects, request []b
 		e.reply.CloseWith(ctx.Err())
 	})
 	e.system.performed.Go(func() {
+		defer func() { <-e.system.performing }()
 		defer e.end()
 		err := e.perform(ctx, effects, request)
 		stop()

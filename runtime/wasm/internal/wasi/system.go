@@ -38,9 +38,10 @@ type System struct {
 	exited bool
 	spun   bool
 
-	effects   int // descriptors of effects that are open
-	performed sync.WaitGroup
-	ends      []func() error // of mounts that are its own
+	effects    int           // descriptors of effects that are open
+	performing chan struct{} // has an element for each that is performed
+	performed  sync.WaitGroup
+	ends       []func() error // of mounts that are its own
 
 	mu      sync.Mutex
 	waiting bool            // for input that is not there
@@ -67,7 +68,10 @@ const (
 
 // New returns a guest's world.
 func New(c Config) *System {
-	s := &System{args: c.Args, env: c.Env, clocks: newClocks(c.ClockPrecision), wake: make(chan struct{}, 1)}
+	s := &System{
+		args: c.Args, env: c.Env, clocks: newClocks(c.ClockPrecision),
+		wake: make(chan struct{}, 1), performing: make(chan struct{}, maxEffects),
+	}
 	if c.Spin {
 		s.spin = &spinning{}
 	}
