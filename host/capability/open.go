@@ -198,8 +198,8 @@ func (s *Set) Holds() bool {
 	return len(s.held.HTTP) > 0 || len(s.held.Mounts) > 0 || len(s.held.Secrets) > 0 || s.held.KV != nil
 }
 
-// Authority is what the guest holds for a call: nothing unless it calls a tool,
-// gets a prompt, reads a resource or completes, or starts as a stdio guest.
+// Authority is what the guest holds for a call, or while it starts as a stdio
+// guest. Who asks for lists and definitions asks with none.
 func (s *Set) Authority(c effect.Call) *runtime.Authority {
 	if access, ok := s.held.Tools[c.Tool]; ok && c.Tool != "" {
 		c.ReadOnly = access == plugins.ReadOnly
