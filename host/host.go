@@ -72,6 +72,11 @@ type Config struct {
 	// Store keeps what must outlive the process, such as key-value data. Without
 	// one a server that is granted any is an error. store.Open returns one.
 	Store store.Store
+	// Private are files and folders that no server gets to see by a mount, such
+	// as the store's; CacheDir is one of them in any case. Guarded are files that
+	// none gets to write, such as a configuration; the servers' own sources are
+	// among them.
+	Private, Guarded []string
 	// Secrets are where values of secrets come from, by the provider's name in
 	// a grant. A grant that names another one is an error.
 	Secrets map[string]secrets.Provider

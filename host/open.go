@@ -16,6 +16,7 @@ import (
 
 	"github.com/mcpwasm/mcpwasm/host/capability"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+	"github.com/mcpwasm/mcpwasm/host/capability/files"
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/internal/privdir"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -112,10 +113,14 @@ func (h *Host) start(ctx context.Context, e entry, a registry.Artifact) error {
 }
 
 // CheckGrants finds out, without running anything, whether what a server is
-// granted can be given to it: folders, secrets and the store are there. Of c only
-// Store and Secrets are needed. The error is a [plugins.GrantProblems].
+// granted can be given to it: folders, secrets and the store are there, and no
+// mount shows what is the host's own. What is granted in vain is logged. The error is a [plugins.GrantProblems].
 func CheckGrants(ctx context.Context, c Config, s Server) error {
-	set, err := openCapabilities(ctx, c, s, slog.New(slog.DiscardHandler))
+	log := c.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	set, err := openCapabilities(ctx, c, s, log.With("server", s.Name))
 	if err != nil {
 		return err
 	}
@@ -134,8 +139,23 @@ func openCapabilities(ctx context.Context, c Config, s Server, log *slog.Logger)
 	}
 	return capability.Open(ctx, capability.Config{
 		Server: s.Name, Scope: scope, Grants: s.Grants, Manifest: s.Manifest, Env: s.Env, HTTP: s.HTTP,
-		Store: c.Store, Secrets: c.Secrets, Log: log,
+		Store: c.Store, Secrets: c.Secrets, Own: own(c, s), Log: log,
 	})
+}
+
+// own are the paths that are the host's own.
+func own(c Config, s Server) files.Own {
+	o := files.Own{Private: c.Private, Guarded: c.Guarded}
+	if c.CacheDir != "" {
+		o.Private = append(slices.Clone(o.Private), c.CacheDir)
+	}
+	o.Guarded = slices.Clone(o.Guarded)
+	for _, server := range append(slices.Clone(c.Servers), s) {
+		if server.Source != "" {
+			o.Guarded = append(o.Guarded, server.Source)
+		}
+	}
+	return o
 }
 
 // holder is a guest with what it holds, which ends after it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -41,6 +42,8 @@ type Config struct {
 	Store store.Store
 	// Secrets are where values come from, by the provider's name in a grant.
 	Secrets map[string]secrets.Provider
+	// Own are the host's own paths, which are not mounted.
+	Own files.Own
 	// Log takes denials and failures. It must not be nil.
 	Log *slog.Logger
 }
@@ -65,7 +68,7 @@ func Open(ctx context.Context, c Config) (*Set, error) {
 	}
 	s := &Set{log: c.Log, held: c.Grants, env: c.Env}
 	asked := s.narrow(c)
-	problems := append(s.openMounts(c.Grants.Mounts), s.openSecrets(ctx, c)...)
+	problems := append(s.openMounts(c.Grants.Mounts, c.Own), s.openSecrets(ctx, c)...)
 	if err := s.checkStore(ctx, c.Store); err != nil {
 		problems = append(problems, &plugins.GrantProblem{Path: "grants.kv", Err: err})
 	}
@@ -100,11 +103,18 @@ func (s *Set) narrow(c Config) *plugins.Requests {
 
 // openMounts checks all folders that were granted, and opens those that are
 // held.
-func (s *Set) openMounts(granted []plugins.MountGrant) (problems plugins.GrantProblems) {
+func (s *Set) openMounts(granted []plugins.MountGrant, own files.Own) (problems plugins.GrantProblems) {
 	for i, g := range granted {
-		if err := files.Check(g); err != nil {
+		err := files.Check(g)
+		if err == nil {
+			err = files.CheckOwn(g, own)
+		}
+		if err != nil {
 			problems = append(problems, &plugins.GrantProblem{Path: fmt.Sprintf("grants.mounts[%d]", i), Err: err})
 		}
+	}
+	if len(problems) == 0 {
+		problems = overlapping(granted)
 	}
 	for _, g := range s.held.Mounts {
 		if len(problems) > 0 {
@@ -133,6 +143,20 @@ func (s *Set) checkStore(ctx context.Context, data store.Store) error {
 	}
 	_, err := data.Get(ctx, "kv")
 	return err
+}
+
+// overlapping finds folders that are one under two names, or one within the other,
+// as [plugins.Grants.Validate] finds those that are so by their names.
+func overlapping(granted []plugins.MountGrant) plugins.GrantProblems {
+	real := slices.Clone(granted)
+	for i, g := range real {
+		// What cannot be resolved was refused before.
+		if path, err := filepath.EvalSymlinks(g.Source); err == nil {
+			real[i].Source, _ = filepath.Abs(path)
+		}
+	}
+	problems, _ := errors.AsType[plugins.GrantProblems](plugins.Grants{Mounts: real}.Validate(nil))
+	return problems
 }
 
 func newScratch() (runtime.FS, func() error) {
@@ -210,12 +234,37 @@ func (s *Set) Authority(c effect.Call) *runtime.Authority {
 
 // file decides on a use of a mount.
 func (p performer) file(path string, write bool) error {
-	if !write || !p.call.ReadOnly || path == plugins.ScratchPath || strings.HasPrefix(path, plugins.ScratchPath+"/") {
+	if !write || below(path, plugins.ScratchPath) {
+		return nil
+	}
+	m := p.set.mountOf(path)
+	switch {
+	case m != nil && m.Access != plugins.ReadWrite:
+		g := plugins.MountGrant{Source: m.Source, Path: m.Path, Access: plugins.ReadWrite}
+		p.denied("file", effect.Denied("--mount "+g.String(), "%s: it is mounted for reading only", path))
+		return runtime.ErrReadOnly
+	case !p.call.ReadOnly:
 		return nil
 	}
 	p.denied("file", effect.Denied("--tool-access "+p.call.Tool+"=rw",
 		"%s: the tool %q only reads, as it says (readOnlyHint) or the grants do", path, p.call.Tool))
 	return runtime.ErrReadOnly
+}
+
+// mountOf returns the grant that a guest's path is under, or nil.
+func (s *Set) mountOf(path string) *plugins.MountGrant {
+	var found *plugins.MountGrant
+	for i, m := range s.held.Mounts {
+		if below(path, m.Path) && (found == nil || len(m.Path) > len(found.Path)) {
+			found = &s.held.Mounts[i]
+		}
+	}
+	return found
+}
+
+// below reports whether a clean path is a folder's or of something in it.
+func below(path, folder string) bool {
+	return path == folder || strings.HasPrefix(path, strings.TrimSuffix(folder, "/")+"/")
 }
 
 // Check refuses grants for tools that the server does not have.

@@ -2,7 +2,9 @@ package wasm
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/mcpwasm/mcpwasm/internal/privdir"
@@ -16,7 +18,7 @@ type Config struct {
 	// CacheDir keeps compiled code from one process to the next. It holds
 	// native code that will be executed: it is made for the user alone (mode
 	// 0700), and another user's is refused. Default: compiled code is kept
-	// in memory only.
+	// in memory only, or with Compile in a temporary folder that Close removes.
 	CacheDir string
 	// Interpreter runs guests without compiling them, which is many times
 	// slower. It is what happens anyway where the compiler does not support
@@ -24,9 +26,9 @@ type Config struct {
 	Interpreter bool
 	// Compile compiles a module into a cache directory with [Compile], in a
 	// process that ends when ctx does and that may use so much memory only
-	// ([ErrCompileMemory]). It is asked for modules that are not in CacheDir;
-	// without a CacheDir, or nil, modules are compiled in this process, where
-	// nothing but their form bounds what they cost.
+	// ([ErrCompileMemory]). It is asked for modules that are not in CacheDir,
+	// for which a temporary folder stands where there is none. Nil compiles in
+	// this process, where nothing but their form bounds what modules cost.
 	Compile func(ctx context.Context, dir string, module []byte) error
 }
 
@@ -37,6 +39,8 @@ type Backend struct {
 	once     sync.Once
 	cache    wazero.CompilationCache
 	cacheErr error
+	// temporary is the folder of a cache that ends with the backend.
+	temporary string
 }
 
 var _ runtime.Backend = (*Backend)(nil)
@@ -49,14 +53,24 @@ func (b *Backend) Close(ctx context.Context) error {
 	if _, err := b.openCache(); err != nil {
 		return nil // there never was one
 	}
-	return b.cache.Close(ctx)
+	err := b.cache.Close(ctx)
+	if b.temporary != "" {
+		err = errors.Join(err, os.RemoveAll(b.temporary))
+	}
+	return err
 }
 
 func (b *Backend) openCache() (wazero.CompilationCache, error) {
 	b.once.Do(func() {
-		if b.config.CacheDir == "" {
+		if b.config.CacheDir == "" && b.config.Compile == nil {
 			b.cache = wazero.NewCompilationCache()
 			return
+		}
+		if b.config.CacheDir == "" {
+			if b.temporary, b.cacheErr = os.MkdirTemp("", "mcpwasm-code-"); b.cacheErr != nil {
+				return
+			}
+			b.config.CacheDir = b.temporary
 		}
 		if b.cacheErr = privdir.Make(b.config.CacheDir); b.cacheErr == nil {
 			b.cache, b.cacheErr = wazero.NewCompilationCacheWithDir(b.config.CacheDir)
@@ -100,7 +114,7 @@ func (b *Backend) Load(ctx context.Context, a runtime.Artifact, o runtime.Option
 	ctx = context.WithoutCancel(ctx)
 	p.wazero = wazero.NewRuntimeWithConfig(ctx, b.runtimeConfig(cache, o.Limits))
 	ctx, p.stopCompiling = context.WithCancel(ctx)
-	go p.compile(ctx, code, b.precompile)
+	go p.compile(ctx, code, b)
 	return p, nil
 }
 

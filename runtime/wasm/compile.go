@@ -5,9 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +40,35 @@ func Compile(ctx context.Context, dir string, module []byte) error {
 	r := wazero.NewRuntimeWithConfig(ctx, b.runtimeConfig(cache, runtime.Limits{MemoryBytes: 1 << 32}))
 	_, err = r.CompileModule(ctx, module)
 	return errors.Join(err, r.Close(ctx), b.Close(ctx))
+}
+
+// compile compiles a module for a runtime, elsewhere first. Compiled code that is
+// damaged is thrown away, all of it, since nothing says which file it is.
+func (b *Backend) compile(ctx context.Context, r wazero.Runtime, module []byte, deadline time.Duration) (wazero.CompiledModule, error) {
+	for try := 0; ; try++ {
+		if err := b.precompile(ctx, module, deadline); err != nil {
+			return nil, err
+		}
+		code, err := r.CompileModule(ctx, module)
+		// wazero has no error of its own for that.
+		if err == nil || try > 0 || !strings.Contains(err.Error(), "compilationcache:") {
+			return code, err
+		}
+		if err := b.dropCode(); err != nil {
+			return nil, fmt.Errorf("compiled code in %s is damaged and cannot be removed: %w", b.config.CacheDir, err)
+		}
+	}
+}
+
+// dropCode removes what is in the cache directory. Others have what they use of
+// it in memory.
+func (b *Backend) dropCode() error {
+	return filepath.WalkDir(b.config.CacheDir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.Remove(path)
+	})
 }
 
 // precompile has a module compiled elsewhere, unless it was before.

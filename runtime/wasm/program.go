@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -33,7 +32,7 @@ type program struct {
 func (p *program) Shape() plugins.Shape { return p.module.Shape }
 
 // compile runs in the background.
-func (p *program) compile(ctx context.Context, wasm []byte, before func(context.Context, []byte, time.Duration) error) {
+func (p *program) compile(ctx context.Context, wasm []byte, b *Backend) {
 	defer close(p.compiled)
 	defer func() {
 		// A compiler's bug must not be the host's end.
@@ -47,15 +46,14 @@ func (p *program) compile(ctx context.Context, wasm []byte, before func(context.
 	if p.err = instantiateContract(ctx, p.wazero); p.err != nil {
 		return
 	}
-	if p.err = before(ctx, wasm, p.options.Limits.Compile); p.err != nil {
-		return
-	}
-	code, err := p.wazero.CompileModule(ctx, wasm)
+	code, err := b.compile(ctx, p.wazero, wasm, p.options.Limits.Compile)
 	if err == nil {
 		err = errors.Join(checkSignatures(code, p.module.Shape), checkImportTypes(code, p.wazero))
 	}
 	if err != nil {
-		p.err = loadError(err)
+		if p.err = err; !errors.Is(err, &runtime.GuestError{}) && ctx.Err() == nil {
+			p.err = loadError(err)
+		}
 		return
 	}
 	p.code = code

@@ -47,13 +47,21 @@ func (f *hostFlags) config(s Streams, level slog.Level) host.Config {
 		Compile:  compileApart,
 	}
 	state := &lazyState{flags: &f.stateFlags, s: s}
+	c.Private = f.private()
 	c.Store, c.Secrets = state, providers(state, c.Logger)
 	if f.cacheDir == "" && !f.noCache {
-		if dir, err := os.UserCacheDir(); err == nil {
-			c.CacheDir = filepath.Join(dir, "mcpwasm")
-		}
+		c.CacheDir = defaultCacheDir()
 	}
 	return c
+}
+
+// defaultCacheDir returns the folder in the user's cache, or "".
+func defaultCacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "mcpwasm")
 }
 
 // guestFlags are the flags of commands that run one server.
@@ -116,12 +124,28 @@ func (f *guestFlags) open(ctx context.Context, c host.Config, source string, gue
 	if err != nil {
 		return nil, a, err
 	}
-	for _, st := range h.Status() {
-		if st.Err != nil {
-			return nil, a, &failure{ExitInput, errors.Join(byFlag(grants, st.Err), h.Close()), ""}
-		}
+	err = firstError(ctx, h, c.Servers)
+	if err != nil {
+		return nil, a, &failure{ExitInput, errors.Join(byFlag(grants, err), h.Close()), ""}
 	}
 	return h, a, nil
+}
+
+// firstError returns why a host's server cannot be used, or its grants cannot
+// hold: those for tools are known by what the server says it has.
+func firstError(ctx context.Context, h *host.Host, servers []host.Server) error {
+	for i, st := range h.Status() {
+		if st.Err != nil {
+			return st.Err
+		}
+		if len(servers[i].Grants.Tools) == 0 {
+			continue
+		}
+		if _, err := h.Definitions(ctx, st.Name); len(grantProblems(err)) > 0 {
+			return err
+		}
+	}
+	return nil
 }
 
 // openQuietly is open for commands that print data: of what the server writes to

@@ -36,6 +36,7 @@ reads the file and all modules again.`,
 			}
 			c := flags.config(s, slog.LevelInfo)
 			c.HTTP, c.Prefix = front.options(), true
+			c.Guarded = guarded(path, file)
 			if c.Servers, err = hostServers(file); err != nil {
 				return configFailure(path, err)
 			}
@@ -43,7 +44,7 @@ reads the file and all modules again.`,
 			if err != nil {
 				return err
 			}
-			reportBroken(s, h, file)
+			reportBroken(ctx, s, h, file)
 			return errors.Join(serveAndWatch(ctx, s, path, h, &front), h.Close())
 		},
 	}
@@ -104,12 +105,19 @@ func reload(ctx context.Context, s Streams, path string, h *host.Host) {
 		return
 	}
 	say(s, "%s was taken over", path)
-	reportBroken(s, h, file)
+	reportBroken(ctx, s, h, file)
 }
 
 // reportBroken names the servers that do not work; the others serve.
-func reportBroken(s Streams, h *host.Host, file *config.File) {
-	for _, st := range h.Status() {
+func reportBroken(ctx context.Context, s Streams, h *host.Host, file *config.File) {
+	for i, st := range h.Status() {
+		if st.Err == nil && len(file.Servers[i].Grants.Tools) > 0 {
+			// Only the server itself can say which tools there are.
+			_, err := h.Definitions(ctx, st.Name)
+			if len(grantProblems(err)) > 0 {
+				st.Err = err
+			}
+		}
 		for _, line := range broken(file, st) {
 			say(s, "error: %s", line)
 		}
@@ -131,6 +139,17 @@ func broken(file *config.File, st host.Status) []string {
 		lines = append(lines, file.At("servers."+st.Name+"."+p.Path, p.Err).String())
 	}
 	return lines
+}
+
+// guarded are the files that decide what is run.
+func guarded(path string, f *config.File) []string {
+	paths := []string{path}
+	for _, s := range f.Servers {
+		if s.Manifest != "" {
+			paths = append(paths, s.Manifest)
+		}
+	}
+	return paths
 }
 
 // hostServers returns a file's servers; the error is a problem of the file.

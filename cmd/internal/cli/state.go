@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,12 +41,9 @@ type state struct {
 // open opens the folder of state, and makes it if it is not there. What is opened
 // needs no closing. The vault's key is fetched when it is first needed.
 func (f *stateFlags) open(s Streams) (*state, error) {
-	dir := f.dir
-	if dir == "" {
-		var err error
-		if dir, err = defaultStateDir(goruntime.GOOS, os.LookupEnv); err != nil {
-			return nil, err
-		}
+	dir, err := f.stateDir()
+	if err != nil {
+		return nil, err
 	}
 	if err := privdir.Make(dir); err != nil {
 		return nil, fmt.Errorf("folder for state: %w", err)
@@ -65,6 +63,26 @@ func (f *stateFlags) open(s Streams) (*state, error) {
 		o.NewPassphrase = func(ctx context.Context, file string) (string, error) { return askNewPassphrase(ctx, s, file) }
 	}
 	return &state{dir, db, vault.Open(db, o)}, nil
+}
+
+// private are the paths that no server gets to see: the folder of state, wherever
+// it is, and the key file.
+func (f *stateFlags) private() []string {
+	var paths []string
+	if dir, err := f.stateDir(); err == nil {
+		paths = append(paths, dir)
+	}
+	if key := cmp.Or(f.keyFile, os.Getenv(envKeyFile)); key != "" {
+		paths = append(paths, key)
+	}
+	return paths
+}
+
+func (f *stateFlags) stateDir() (string, error) {
+	if f.dir != "" {
+		return f.dir, nil
+	}
+	return defaultStateDir(goruntime.GOOS, os.LookupEnv)
 }
 
 // defaultStateDir returns where state is by default: by the XDG base directory

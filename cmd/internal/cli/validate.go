@@ -67,7 +67,8 @@ what it checked and what each server may do. It starts nothing.`,
 		if len(args) > 0 {
 			path = args[0]
 		}
-		c := host.Config{Store: kept, Secrets: providers(kept, slog.New(slog.DiscardHandler))}
+		c := host.Config{Store: kept, Secrets: providers(kept, slog.New(slog.DiscardHandler)), Private: flags.private()}
+		c.CacheDir, c.Logger = defaultCacheDir(), slog.New(slog.NewTextHandler(s.Err, nil))
 		v, err := validate(cmd.Context(), c, path)
 		if err != nil {
 			return err
@@ -94,6 +95,7 @@ func validate(ctx context.Context, c host.Config, path string) (validateJSON, er
 		v.Problems = problems
 		return v, nil
 	}
+	c.Guarded, c.Servers = guarded(path, file), servers
 	for i, server := range file.Servers {
 		for _, p := range grantProblems(host.CheckGrants(ctx, c, servers[i])) {
 			v.Problems = append(v.Problems, file.At("servers."+server.Name+"."+p.Path, p.Err))

@@ -51,6 +51,8 @@ type Server struct {
 	identity     string
 	err          error
 
+	life     context.Context // of what the server is asked by itself
+	end      context.CancelFunc
 	defs     atomic.Pointer[definitionSet]
 	load     singleflight.Group
 	changed  func(Event) // set by the gateway
@@ -74,8 +76,10 @@ type Cache interface {
 // NewServer returns a server without a guest. [Server.Attach] or [Server.Fail]
 // must follow. cache may be nil.
 func NewServer(name string, log *slog.Logger, cache Cache) *Server {
-	return &Server{name: name, log: log.With("server", name), cache: cache,
+	s := &Server{name: name, log: log.With("server", name), cache: cache,
 		changed: func(Event) {}, stale: map[string]bool{}}
+	s.life, s.end = context.WithCancel(context.Background())
+	return s
 }
 
 // Attach gives the server its guest and what that may do; c may be nil. identity
@@ -182,7 +186,7 @@ func (s *Server) awaitListable() {
 // tellWhenListable waits for the server's definitions, and has the clients ask
 // again.
 func (s *Server) tellWhenListable() {
-	_, err := s.definitions(context.Background())
+	_, err := s.definitions(s.life)
 	s.mu.Lock()
 	s.awaited = false
 	s.mu.Unlock()
@@ -210,8 +214,7 @@ func (s *Server) await(ctx context.Context, done <-chan singleflight.Result) (*d
 // caller that happened to come first. What a guest says that was just started is
 // kept in the cache; what it says later need not be what the next one says.
 func (s *Server) read(first bool) (*definitionSet, error) {
-	ctx := context.Background()
-	own, err := readDefinitions(ctx, func(ctx context.Context, m plugins.Message) (plugins.Answer, error) {
+	own, err := readDefinitions(s.life, func(ctx context.Context, m plugins.Message) (plugins.Answer, error) {
 		a, err := s.guest.Handle(ctx, runtime.Call{Message: m})
 		return s.scrubAnswer(a), s.scrubFailure(err)
 	})
@@ -242,6 +245,9 @@ func (s *Server) accept(own *plugins.Definitions) (*definitionSet, error) {
 func (s *Server) blame(err error) error {
 	if _, ok := errors.AsType[*runtime.GuestError](err); ok {
 		return err
+	}
+	if _, ok := errors.AsType[plugins.GrantProblems](err); ok {
+		return fmt.Errorf("server %q: %w", s.name, err)
 	}
 	prefix := fmt.Sprintf("server %q: ", s.name)
 	return errors.New(prefix + strings.TrimPrefix(err.Error(), prefix))
@@ -316,6 +322,7 @@ func (s *Server) refresh() {
 // close waits for the calls in flight and ends the guest.
 func (s *Server) close(ctx context.Context) error {
 	s.inflight.Wait()
+	s.end()
 	if s.guest == nil {
 		return nil
 	}

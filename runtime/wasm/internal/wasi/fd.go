@@ -100,8 +100,11 @@ func (c *call) putFilestat(ptr uint32, st Filestat) Errno {
 	le.PutUint64(b, st.Dev)
 	le.PutUint64(b[8:], st.Ino)
 	b[16] = byte(st.Type)
-	for i, v := range []uint64{st.Links, st.Size, st.Atim, st.Mtim, st.Ctim} {
-		le.PutUint64(b[24+8*i:], v)
+	le.PutUint64(b[24:], st.Links)
+	le.PutUint64(b[32:], st.Size)
+	for i, t := range []uint64{st.Atim, st.Mtim, st.Ctim} {
+		// A file that is written now is no finer clock than the guest has.
+		le.PutUint64(b[40+8*i:], t-t%uint64(c.clocks.precision))
 	}
 	return Success
 }
