@@ -1,23 +1,41 @@
 package wasm
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Opcodes that are looked for or written (WebAssembly core specification, 5.4).
 const (
-	opIf        = 0x04
 	opLoop      = 0x03
+	opIf        = 0x04
+	opElse      = 0x05
 	opEnd       = 0x0b
+	opBr        = 0x0c
+	opBrIf      = 0x0d
+	opReturn    = 0x0f
+	opCall      = 0x10
+	opDrop      = 0x1a
 	opLocalGet  = 0x20
 	opLocalSet  = 0x21
 	opGlobalGet = 0x23
 	opGlobalSet = 0x24
 	opI32Const  = 0x41
+	opI32Eqz    = 0x45
 	opI32LtS    = 0x48
+	opI32LtU    = 0x49
+	opI32GtU    = 0x4b
+	opI32Add    = 0x6a
 	opI32Sub    = 0x6b
+	opI32Or     = 0x72
 	opI32ShrU   = 0x76
 
 	typeI32    = 0x7f
 	blockEmpty = 0x40
+
+	// After 0xfc.
+	opMemoryCopy = 10
+	opMemoryFill = 11
 )
 
 // kind is what the rewriting wants to know of an instruction.
@@ -27,6 +45,8 @@ const (
 	kindOther kind = iota
 	kindCall
 	kindBulk // fills or copies as much as the uppermost number says
+	kindCopy // memory.copy
+	kindFill // memory.fill
 )
 
 // instruction reads over one instruction. Those of proposals beyond WebAssembly
@@ -79,10 +99,16 @@ func (f *function) instruction() kind {
 func (f *function) bulkInstruction() kind {
 	switch op := f.in.uint(); op {
 	case 0, 1, 2, 3, 4, 5, 6, 7: // saturating conversions
-	case 8, 10, 12, 14: // memory.init, memory.copy, table.init, table.copy
+	case opMemoryCopy:
+		f.memories(2)
+		return kindCopy
+	case opMemoryFill:
+		f.memories(1)
+		return kindFill
+	case 8, 12, 14: // memory.init, table.init, table.copy
 		f.in.skip(2)
 		return kindBulk
-	case 11, 15, 17: // memory.fill, table.grow, table.fill
+	case 15, 17: // table.grow, table.fill
 		f.in.skip(1)
 		return kindBulk
 	case 9, 13, 16: // data.drop, elem.drop, table.size
@@ -91,6 +117,15 @@ func (f *function) bulkInstruction() kind {
 		f.in.fail(fmt.Errorf("invalid instruction 0xfc %#x", op))
 	}
 	return kindOther
+}
+
+// memories reads the indices of n memories, of which there is one.
+func (f *function) memories(n int) {
+	for range n {
+		if f.in.byte() != 0 {
+			f.in.fail(errors.New("it uses a memory that it does not have"))
+		}
+	}
 }
 
 // vectorInstruction reads over the rest of an instruction with the prefix 0xfd.

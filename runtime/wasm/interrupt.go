@@ -1,9 +1,11 @@
 package wasm
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // wazero looks at the end of a call's context at the head of a loop and nowhere
@@ -37,6 +39,14 @@ func interruptible(list []section) ([]section, error) {
 	if err := m.read(list); err != nil {
 		return nil, err
 	}
+	code := indexOf(list, sectionCode)
+	if code < 0 {
+		return list, nil
+	}
+	bodies, err := m.codeSection(list[code].content)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]section, 0, len(list)+1)
 	placed := false
 	for _, s := range list {
@@ -44,17 +54,30 @@ func interruptible(list []section) ([]section, error) {
 			out, placed = append(out, section{sectionGlobal, m.globalSection(nil)}), true
 		}
 		switch s.id {
+		case sectionType:
+			s.content = appendElements(s.content, m.moreTypes)
+		case sectionFunction:
+			s.content = appendElements(s.content, m.moreFunctions)
 		case sectionGlobal:
 			s.content, placed = m.globalSection(s.content), true
 		case sectionCode:
-			var err error
-			if s.content, err = m.codeSection(s.content); err != nil {
-				return nil, err
-			}
+			s.content = bodies
 		}
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+func indexOf(list []section, id byte) int {
+	return slices.IndexFunc(list, func(s section) bool { return s.id == id })
+}
+
+// appendElements adds elements, as they are encoded, to a section that is a
+// vector.
+func appendElements(b []byte, more [][]byte) []byte {
+	c := cursor{b: b}
+	out := binary.AppendUvarint(nil, c.uint()+uint64(len(more)))
+	return append(append(out, c.b...), bytes.Join(more, nil)...)
 }
 
 // afterGlobals reports whether a section stands behind that of globals.
@@ -64,11 +87,22 @@ func afterGlobals(id byte) bool { return id > sectionGlobal && id != sectionTag 
 type metered struct {
 	params  []uint64 // by type
 	types   []uint64 // of the module's own functions
+	imports uint64   // functions, which have the indices before
 	globals uint64   // all of them; the counter's index
+
+	// What is appended to sections.
+	moreTypes, moreFunctions, moreBodies [][]byte
+
+	pieces map[byte]uint64 // of helpers by instruction: see [metered.helper]
 }
 
 func (m *metered) read(list []section) error {
+	seen := map[byte]bool{}
 	for _, s := range list {
+		if seen[s.id] && s.id != sectionCustom {
+			return fmt.Errorf("it has section %d twice", s.id)
+		}
+		seen[s.id] = true
 		c := cursor{b: s.content}
 		switch s.id {
 		case sectionType:
@@ -107,13 +141,13 @@ func (m *metered) readTypes(c *cursor) {
 	}
 }
 
-// readImports counts imported globals. [checkImports] has refused all imports but
+// readImports counts imported functions. [checkImports] has refused all imports but
 // functions, which makes this easy.
 func (m *metered) readImports(c *cursor) {
 	for range c.uint() {
 		c.bytes(c.uint())
 		c.bytes(c.uint())
-		if c.byte() != 0 {
+		if m.imports++; c.byte() != 0 {
 			c.fail(errors.New("it imports what is no function"))
 		}
 		c.uint()
@@ -144,7 +178,7 @@ func (m *metered) codeSection(b []byte) ([]byte, error) {
 	if n != uint64(len(m.types)) {
 		return nil, errors.New("it has another number of functions than of bodies")
 	}
-	out := binary.AppendUvarint(make([]byte, 0, len(b)+len(b)/8), n)
+	out := make([]byte, 0, len(b)+len(b)/8)
 	locals := uint64(0)
 	var body []byte
 	for _, t := range m.types {
@@ -165,7 +199,9 @@ func (m *metered) codeSection(b []byte) ([]byte, error) {
 		out = binary.AppendUvarint(out, uint64(len(body)))
 		out = append(out, body...)
 	}
-	return out, nil
+	// The vector's length comes last, when it is known.
+	all := binary.AppendUvarint(make([]byte, 0, len(out)+1<<10), n+uint64(len(m.moreBodies)))
+	return append(append(all, out...), bytes.Join(m.moreBodies, nil)...), nil
 }
 
 // function is a body on its way from in to out.
@@ -228,7 +264,12 @@ func (f *function) instructions() {
 		before := f.in.b
 		kind := f.instruction()
 		code := before[:len(before)-len(f.in.b)]
-		if kind == kindBulk {
+		switch kind {
+		case kindCopy:
+			code = binary.AppendUvarint([]byte{opCall}, f.helper(opMemoryCopy))
+		case kindFill:
+			code = binary.AppendUvarint([]byte{opCall}, f.helper(opMemoryFill))
+		case kindBulk:
 			f.chargeBulk()
 		}
 		f.out = append(f.out, code...)
@@ -249,6 +290,10 @@ func (f *function) set(global uint64) {
 	f.out = binary.AppendUvarint(append(f.out, opGlobalSet), global)
 }
 
+func (f *function) local(op byte, index uint64) {
+	f.out = binary.AppendUvarint(append(f.out, op), index)
+}
+
 // charge takes the upper of the two numbers on the stack, a cost, from the lower,
 // the counter, and looks whether the guest is to end where that used the counter
 // up.
@@ -265,12 +310,12 @@ func (f *function) charge() {
 
 // chargeBulk charges for the number of bytes or elements on top of the stack.
 func (f *function) chargeBulk() {
-	f.out = binary.AppendUvarint(append(f.out, opLocalSet), f.scratch)
+	f.local(opLocalSet, f.scratch)
 	f.get(f.globals)
-	f.out = binary.AppendUvarint(append(f.out, opLocalGet), f.scratch)
+	f.local(opLocalGet, f.scratch)
 	f.out = append(appendConst(f.out, bulkShift), opI32ShrU)
 	f.charge()
-	f.out = binary.AppendUvarint(append(f.out, opLocalGet), f.scratch)
+	f.local(opLocalGet, f.scratch)
 }
 
 // appendConst appends i32.const; n is not negative.

@@ -103,6 +103,8 @@ func TestPrepareRefuses(t *testing.T) {
 		{"the counter itself", codeModule(Body(NoLocals, "\x23\x01")), "a global that it does not have"},
 		{"too many locals", codeModule(Body(Vector(Leb(50_001)+"\x7f"), "\x20\x00")), "50001 locals"},
 		{"many locals in many functions", codeModule(strings.Split(strings.Repeat(Body(Vector(Leb(50_000)+"\x7f"), "\x20\x00")+"|", 700), "|")[:700]...), "locals in all"},
+		{"two sections of code", []byte(Header + Section(Code, Vector()) + Section(Code, Vector())), "section 10 twice"},
+		{"another memory", codeModule(Body(NoLocals, "\x41\x00\x41\x00\x41\x00\xfc\x0b\x01\x20\x00")), "a memory that it does not have"},
 		{"a huge body", codeModule(Body(NoLocals, strings.Repeat("\x01", maxBody))), "at most 7654321"},
 		{"unknown instruction", codeModule(Body(NoLocals, "\xff")), "invalid instruction 0xff"},
 		{"a tail call", codeModule(Body(NoLocals, "\x20\x00\x12\x00")), "invalid instruction 0x12"},
