@@ -108,7 +108,8 @@ func TestPrepareRefuses(t *testing.T) {
 		{"a huge body", codeModule(Body(NoLocals, strings.Repeat("\x01", maxBody))), "at most 7654321"},
 		{"unknown instruction", codeModule(Body(NoLocals, "\xff")), "invalid instruction 0xff"},
 		{"a tail call", codeModule(Body(NoLocals, "\x20\x00\x12\x00")), "invalid instruction 0x12"},
-		{"a table of branches that ends early", codeModule(Body(NoLocals, "\x0e\xff\xff\xff\xff\x0f")), "malformed"},
+		{"a table of branches that ends early", codeModule(Body(NoLocals, "\x0e\xff\xff\xff\xff\x0f\x00\x00")), "a label that it does not have"},
+		{"a label beyond the function", codeModule(Body(NoLocals, "\x20\x00\x0c\x01")), "a label that it does not have"},
 		{"types without end", []byte(Header + Section(Type, "\xff\xff\xff\xff\x0f")), "4294967295 types"},
 		{"cut off", []byte(Header + "\x01\x05\x01"), "malformed"},
 	}
