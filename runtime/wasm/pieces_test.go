@@ -58,19 +58,19 @@ func memory(t *testing.T, m api.Module) []byte {
 // bulkArguments are those that are on an edge, and some that are not.
 func bulkArguments() [][3]uint64 {
 	const size = 4 << 20
-	edges := []uint64{0, 1, piece - 1, piece, piece + 1, 2 * piece, 2*piece + 1, size - piece, size - 1, size, size + 1, 1<<31 - 1, 1 << 31, 1<<32 - piece, 1<<32 - 1}
+	edges := []uint64{0, 1, piece + 1, 2 * piece, size - piece, size, size + 1, 1<<32 - piece, 1<<32 - 1}
 	var list [][3]uint64
 	for _, to := range edges {
 		for _, from := range edges {
 			for _, n := range edges {
-				if to <= size+1 && from <= size+1 || (to+from+n)%3 == 0 {
+				if n > piece || n < 2 && to+from > size {
 					list = append(list, [3]uint64{to, from, n})
 				}
 			}
 		}
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
+	for range 40 {
 		list = append(list, [3]uint64{r.Uint64N(size), r.Uint64N(size), r.Uint64N(size)})
 	}
 	return list
