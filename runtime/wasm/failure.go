@@ -35,6 +35,23 @@ func failure(ctx context.Context, err error, s *wasi.System, stderr *lines) erro
 	return trapError(err, stderr)
 }
 
+// limited names the limit that a guest's failure comes of, if it does.
+func (p *program) limited(m api.Module, err error) error {
+	if e, ok := errors.AsType[*runtime.GuestError](err); ok && e.Kind == runtime.KindTrap && overflowed(m) {
+		return &runtime.GuestError{Kind: runtime.KindLimit, Limit: "stack=" + runtime.FormatBytes(stackBytes), Detail: "stack overflow: its calls are too deep"}
+	}
+	return p.starved(m, err)
+}
+
+// overflowed reports whether a guest trapped since there was no stack left.
+func overflowed(m api.Module) bool {
+	if m == nil {
+		return false
+	}
+	left := m.ExportedGlobal(exportStack)
+	return left != nil && api.DecodeI32(left.Get()) < 0
+}
+
 // starved names the memory limit where a guest failed with hardly any memory
 // left: its allocator has asked for more than it may have.
 func (p *program) starved(m api.Module, err error) error {

@@ -50,7 +50,7 @@ func TestHandmadeModules(t *testing.T) {
 	}{
 		{"unreachable", assemble("\x00", 0), failing{"echo", runtime.KindTrap, "", "unreachable"}},
 		{"endless loop", assemble("\x03\x40\x0c\x00\x0b", 0), failing{"echo", runtime.KindDeadline, "deadline=2s", ""}},
-		{"endless recursion", assemble("\x20\x00\x10\x00", 0), failing{"echo", runtime.KindTrap, "", "stack overflow"}},
+		{"endless recursion", assemble("\x20\x00\x10\x00", 0), failing{"echo", runtime.KindLimit, "stack=8MiB", "stack overflow"}},
 		{"a table of 4e9 elements, refused with -1", assemble("\xd0\x70\x41\x80\xd0\xac\xf3\x7e\xfc\x0f\x00\x41\x7f\x46\x04\x40\x00\x0b", 0),
 			failing{"echo", runtime.KindTrap, "", "unreachable"}},
 		{"never answers", assemble("", 0), failing{"echo", runtime.KindProtocol, "", "without an answer"}},

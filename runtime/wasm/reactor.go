@@ -77,7 +77,7 @@ func (r *reactor) call(ctx context.Context, x *exchange, f func(context.Context)
 	if x.fault != nil {
 		return x.fault
 	}
-	return r.program.starved(r.module, failure(ctx, err, r.system, r.stderr))
+	return r.program.limited(r.module, failure(ctx, err, r.system, r.stderr))
 }
 
 // Handle implements [runtime.Instance].

@@ -16,11 +16,15 @@ const (
 	sectionTable    = 4
 	sectionMemory   = 5
 	sectionGlobal   = 6
+	sectionExport   = 7
 	sectionElement  = 9
 	sectionCode     = 10
 	sectionData     = 11
 	sectionTag      = 13
 )
+
+// exportGlobal is the kind of an export that is a global (5.5.10).
+const exportGlobal = 3
 
 const headerBytes = 8
 

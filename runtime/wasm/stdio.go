@@ -142,7 +142,7 @@ func (s *stdio) run() {
 	})
 	death := error(&runtime.GuestError{Kind: runtime.KindExit, Detail: "the guest returned from _start"})
 	if err != nil {
-		death = s.program.starved(s.module, failure(s.life, err, s.system, s.stderr))
+		death = s.program.limited(s.module, failure(s.life, err, s.system, s.stderr))
 	}
 	s.mu.Lock()
 	s.death = death
