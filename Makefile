@@ -46,11 +46,9 @@ $(BIN)/plugins/%.wasm: FORCE
 run: build $(BIN)/plugins/hello.wasm ## run the sample hello and talk to it with the official SDK's client
 	cd interop && $(GO) run -buildvcs=false ./demo $(BIN)/mcpwasm run $(BIN)/plugins/hello.wasm
 
-demo-api: build $(BIN)/plugins/issues.wasm ## call an API with a token that the server never sees
+demo-api: build $(BIN)/plugins/issues.wasm $(BIN)/plugins/hostile.wasm ## call an API with a token that the server never sees
 	cd plugins/examples && $(BUILD) -o $(BIN)/standin ./issues/standin
-	export API_TOKEN=a-token-for-the-demo; $(BIN)/standin -port 8090 & trap "kill $$!" EXIT; sleep 1; \
-	$(BIN)/mcpwasm call --env API_URL=http://127.0.0.1:8090 --allow-http http://127.0.0.1:8090 \
-	  --secret API_TOKEN=env:API_TOKEN@127.0.0.1:8090 $(BIN)/plugins/issues.wasm whoami
+	scripts/demo-api
 
 test: plugins ## run the tests of every module
 	failed=; for m in $(TESTED); do echo "test $$m"; (cd $$m && $(GO) test -buildvcs=false $(TESTFLAGS) ./...) || failed="$$failed $$m"; done; \

@@ -158,7 +158,7 @@ func TestReactorFailures(t *testing.T) {
 func TestReactorMemory(t *testing.T) {
 	s := open(t, guest(t, "reactor"), runtime.Options{Limits: runtime.Limits{MemoryBytes: 64 << 20}})
 	for _, want := range []failing{
-		{"recurse", runtime.KindTrap, "", "trapped"},
+		{"recurse", runtime.KindLimit, "stack=8MiB", "calls are too deep"},
 		{"hog", runtime.KindLimit, "memory=64MiB", "out of memory"},
 	} {
 		t.Run(want.tool, func(t *testing.T) {

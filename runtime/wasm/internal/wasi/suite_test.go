@@ -148,7 +148,7 @@ func runSpec(t *testing.T, module string, run runner) error {
 }
 
 func runHere(ctx context.Context, module []byte, s spec, root string, out, errOut *bytes.Buffer) error {
-	c := Config{Args: s.Args, Stdin: Empty(), Stdout: Output(out), Stderr: Output(errOut)}
+	c := Config{Args: s.Args, ClockPrecision: 1, Stdin: Empty(), Stdout: Output(out), Stderr: Output(errOut)}
 	for _, k := range slices.Sorted(maps.Keys(s.Env)) {
 		c.Env = append(c.Env, k+"="+s.Env[k])
 	}
