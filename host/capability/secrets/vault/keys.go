@@ -60,6 +60,9 @@ func (o keys) create(ctx context.Context) (*key, error) {
 		k.meta.Kind, k.Path = kindFile, path
 		return k, nil
 	}
+	if o.NewPassphrase != nil {
+		return nil, errors.New("a passphrase is for a key file, and none is named: the key would be in the keyring of the operating system")
+	}
 	id, err := age.GenerateX25519Identity()
 	if err != nil {
 		return nil, err

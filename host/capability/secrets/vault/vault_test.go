@@ -425,6 +425,10 @@ func TestUnprotected(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a keyring for a new store", func(t *testing.T) {
+		err := Open(newStore(t), Options{Keyring: ring, NewPassphrase: ask}).Set(t.Context(), "mail", canary)
+		wantError(t, err, "a passphrase is for a key file")
+	})
 	t.Run("with one", func(t *testing.T) {
 		s, o := newStore(t), Options{KeyFile: filepath.Join(t.TempDir(), "key"), Passphrase: ask, NewPassphrase: ask, workFactor: 10}
 		set(t, Open(s, o), "github", canary)
