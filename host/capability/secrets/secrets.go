@@ -170,7 +170,7 @@ func (s *Set) narrow(asked []plugins.SecretRequest) error {
 	}
 	for name, sec := range s.byName {
 		if len(sec.asked) == 0 {
-			s.log.Warn("a secret is granted that the package does not ask for, and stays unused", "server", s.server, "secret", name)
+			s.log.Warn("a secret is granted that the package does not ask for, and stays unused", "secret", name)
 		}
 	}
 	return nil
