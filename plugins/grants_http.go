@@ -139,7 +139,7 @@ func cleanURLPath(p string) (string, error) {
 		return "", fmt.Errorf("path %q: a path covers all that is below it, by whole segments; it has no wildcards", p)
 	case !formURLPath.MatchString(p):
 		return "", fmt.Errorf("path %q: want letters, digits and -._~!$&'()+,;=:@ between slashes, without escapes", p)
-	case path.Clean(p) != p:
+	case path.Clean(p) != p || p == "/":
 		return "", fmt.Errorf("path %q: write it without empty, %q and %q segments: %q", p, ".", "..", path.Clean(p))
 	}
 	return p, nil

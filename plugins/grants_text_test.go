@@ -122,6 +122,7 @@ var badHTTPGrants = []refused{
 	{"method that is mistyped", "GTE example.com", "method \"GTE\": did you mean \"GET\"?"},
 	{"method that is none", "FROBNICATE example.com", "want methods of HTTP in upper case"},
 	{"method that makes tunnels", "CONNECT example.com", "method \"CONNECT\""},
+	{"empty segments alone", "a.example//", "write it without empty"},
 	{"network", "10.0.0.0/8", "\"10.0.0.0/8\" reads like a network: a grant is for one address; for the path /8 of 10.0.0.0 write the port, too"},
 	{"network with a slash", "http://10.0.0.0/8/", "reads like a network"},
 	{"network of IPv6", "[2001:db8::]/128", "reads like a network"},

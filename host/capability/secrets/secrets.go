@@ -57,7 +57,7 @@ type Config struct {
 	// is refused.
 	Providers map[string]Provider
 	// Log is told about what the operator should know, never a value; default
-	// nobody.
+	// nobody. It names the server already.
 	Log *slog.Logger
 }
 

@@ -430,6 +430,9 @@ func TestValueErrors(t *testing.T) {
 			if !ok || e.Kind != plugins.EffectFailed || out != "" || e.Message != `the secret "T" cannot be read; the host's log says why` {
 				t.Errorf("expanded to %q, %v", out, err)
 			}
+			if strings.Contains(log.String(), `"server"`) {
+				t.Errorf("the log says %s, to a logger that names the server", log.String())
+			}
 			if !strings.Contains(log.String(), tt.log) || strings.Contains(log.String(), "canary") {
 				t.Errorf("the log says %s", log.String())
 			}
