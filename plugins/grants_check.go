@@ -228,9 +228,14 @@ func (c *grantCheck) secrets() {
 		}
 		for _, h := range g.Hosts {
 			// To this machine plain http would do as well; https is what to aim for.
-			if !c.reaches(h) {
-				c.report(at, "no http grant covers %s over https: it could never be sent; grant requests to %[1]s, too", h)
+			if c.reaches(h) {
+				continue
 			}
+			if other := c.otherPort(h); other != "" {
+				c.report(at, "no http grant covers %s, only %s: write the port: @%[2]s", h, other)
+				continue
+			}
+			c.report(at, "no http grant covers %s over https: it could never be sent; grant requests to %[1]s, too", h)
 		}
 	}
 }
@@ -239,6 +244,21 @@ func (c *grantCheck) secrets() {
 func (c *grantCheck) reaches(target string) bool {
 	host, port, err := parseHostPort(target, false)
 	return err == nil && slices.ContainsFunc(c.HTTP, func(g HTTPGrant) bool { return g.covers(host, port) })
+}
+
+// otherPort returns a secret's host with the port that requests to it are granted
+// for, where that is not the secret's.
+func (c *grantCheck) otherPort(target string) string {
+	host, _, err := parseHostPort(target, false)
+	if err != nil {
+		return ""
+	}
+	for _, g := range c.HTTP {
+		if g.Port != 0 && g.covers(host, g.Port) {
+			return joinHostPort(host, g.Port)
+		}
+	}
+	return ""
 }
 
 func (c *grantCheck) tools() {

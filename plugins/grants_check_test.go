@@ -76,6 +76,8 @@ func TestValidateGrants(t *testing.T) {
 		{"folders with a prefix", written{mounts: []string{"aa:/x", "aa-b:/y:rw", "../aa:/z:rw"}}, nil},
 
 		{"secret twice", written{http: []string{"*"}, secrets: []string{"T=env:X@a.example", "T=env:Y@b.example"}}, []string{"grants.secrets.T: the secret is granted twice"}},
+		{"secret without the port", written{http: []string{"127.0.0.1:8091"}, secrets: []string{"T=env:X@127.0.0.1"}}, []string{"grants.secrets.T: no http grant covers 127.0.0.1, only 127.0.0.1:8091: write the port: @127.0.0.1:8091"}},
+		{"secret with another port", written{http: []string{"*.example:8443"}, secrets: []string{"T=env:X@a.example:9"}}, []string{"no http grant covers a.example:9, only a.example:8443"}},
 		{"secret without http", written{secrets: []string{"T=env:X@a.example"}}, []string{"grants.secrets.T: no http grant covers a.example over https"}},
 		{"one of two hosts without http", written{http: []string{"a.example"}, secrets: []string{"T=env:X@a.example,b.example:8443"}}, []string{"covers b.example:8443 over https"}},
 		{"secret for another port", written{http: []string{"a.example:8443"}, secrets: []string{"T=env:X@a.example"}}, []string{"grants.secrets.T"}},

@@ -4,14 +4,24 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/mcpwasm/mcpwasm/internal/nearest"
 )
 
-// commonMethods are those that somebody may write without a host.
-var commonMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+// httpMethods are those of the registry at IANA (iana.org/assignments/http-methods)
+// that ask a server for something: all but CONNECT, TRACE, PRI and "*".
+var httpMethods = []string{
+	"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY",
+	"ACL", "BASELINE-CONTROL", "BIND", "CHECKIN", "CHECKOUT", "COPY", "LABEL", "LINK", "LOCK", "MERGE", "MKACTIVITY",
+	"MKCALENDAR", "MKCOL", "MKREDIRECTREF", "MKWORKSPACE", "MOVE", "ORDERPATCH", "PROPFIND", "PROPPATCH", "REBIND",
+	"REPORT", "SEARCH", "UNBIND", "UNCHECKOUT", "UNLINK", "UNLOCK", "UPDATE", "UPDATEREDIRECTREF", "VERSION-CONTROL",
+}
 
 // formURLPath has the characters of a path that need no escape (RFC 3986, 3.3),
 // without "*", which somebody would take for a wildcard.
@@ -61,6 +71,9 @@ func ParseHTTPGrant(text string) (HTTPGrant, error) {
 	if err != nil {
 		return HTTPGrant{}, err
 	}
+	if g.isNetwork() {
+		return HTTPGrant{}, fmt.Errorf("%q reads like a network: a grant is for one address; for the path %s of %[3]s write the port, too", target, g.Path, g.Host)
+	}
 	return g, nil
 }
 
@@ -80,21 +93,38 @@ func checkTarget(target, authority string) error {
 // isMethods reports whether a text is methods and nothing else.
 func isMethods(text string) bool {
 	return !slices.ContainsFunc(strings.Split(text, ","), func(m string) bool {
-		return !slices.Contains(commonMethods, m)
+		return !slices.Contains(httpMethods, m)
 	})
 }
 
 func parseMethods(text string) ([]string, error) {
 	methods := strings.Split(text, ",")
 	for i, m := range methods {
-		if !formMethod.MatchString(m) {
-			return nil, fmt.Errorf("method %q: want methods in upper case, parted by commas: GET,POST", m)
+		if !slices.Contains(httpMethods, m) {
+			return nil, badMethod(m)
 		}
 		if slices.Contains(methods[:i], m) {
 			return nil, fmt.Errorf("method %s stands twice", m)
 		}
 	}
 	return methods, nil
+}
+
+// badMethod says which method was meant.
+func badMethod(m string) error {
+	if hint := nearest.Hint(m, httpMethods); hint != "" {
+		return fmt.Errorf("method %q%s", m, hint)
+	}
+	return fmt.Errorf("method %q: want methods of HTTP in upper case, parted by commas: GET,POST", m)
+}
+
+// isNetwork reports whether a grant for a path of an address may be meant for
+// the addresses of a network: 10.0.0.0/8.
+func (g HTTPGrant) isNetwork() bool {
+	const longest = 128 // bits of an IPv6 address
+	_, err := netip.ParseAddr(g.Host)
+	bits, notBits := strconv.ParseUint(strings.TrimPrefix(g.Path, "/"), 10, 8)
+	return err == nil && g.Port == 0 && notBits == nil && bits <= longest
 }
 
 // cleanURLPath returns a prefix of paths without the slash at its end.
@@ -109,7 +139,7 @@ func cleanURLPath(p string) (string, error) {
 		return "", fmt.Errorf("path %q: a path covers all that is below it, by whole segments; it has no wildcards", p)
 	case !formURLPath.MatchString(p):
 		return "", fmt.Errorf("path %q: want letters, digits and -._~!$&'()+,;=:@ between slashes, without escapes", p)
-	case path.Clean(p) != p:
+	case path.Clean(p) != p || p == "/":
 		return "", fmt.Errorf("path %q: write it without empty, %q and %q segments: %q", p, ".", "..", path.Clean(p))
 	}
 	return p, nil

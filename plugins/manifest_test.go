@@ -184,9 +184,9 @@ func TestManifestRefuses(t *testing.T) {
 		{"bad scope", change(t, "all", "definitions", "caching", "tools", "cacheScope"), "public or private"},
 		{"negative ttl", change(t, -1, "definitions", "caching", "tools", "ttlMs"), "negative"},
 		{"server info as text", change(t, "x", "definitions", "serverInfo"), "want an object"},
-		{"an array", `[]`, "want an object"},
-		{"text", `"x"`, "want an object"},
-		{"nothing", ``, "unexpected end"},
+		{"an array", `[]`, "manifest: want a JSON object"},
+		{"text", `"x"`, "manifest: want a JSON object"},
+		{"nothing", ``, "manifest: want a JSON object"},
 		{"cut off", smallManifest[:20], "unexpected end"},
 		{"two values", smallManifest + "{}", "more than one"},
 	}

@@ -29,6 +29,9 @@ func decodeStrict(data []byte, v any) error {
 	if !utf8.Valid(data) {
 		return errors.New("manifest: not valid UTF-8")
 	}
+	if trimmed := bytes.TrimLeft(data, " \t\r\n"); !bytes.HasPrefix(trimmed, []byte("{")) {
+		return errors.New("manifest: want a JSON object")
+	}
 	if err := s.value(reflect.TypeOf(v).Elem(), "", 0); err != nil {
 		return s.locate(err)
 	}

@@ -196,11 +196,12 @@ func (s *Set) openSecrets(ctx context.Context, c Config) (problems plugins.Grant
 
 func (s *Set) openHandlers(c Config, asked *plugins.Requests) {
 	out := egress.Config{Server: c.Server, Granted: s.held.HTTP, Secrets: s.secrets, Limits: c.HTTP}
+	keep := kv.Config{Server: c.Server, Scope: c.Scope, Granted: c.Grants.KV, HasManifest: asked != nil, Store: c.Store}
 	if asked != nil {
-		out.Asked = append([]plugins.HTTPRequest{}, asked.HTTP...)
+		out.Asked, keep.Asked = append([]plugins.HTTPRequest{}, asked.HTTP...), asked.KV
 	}
 	s.egress = egress.New(out)
-	data := kv.New(kv.Config{Server: c.Server, Scope: c.Scope, Granted: s.held.KV, Store: c.Store})
+	data := kv.New(keep)
 	s.handlers = map[string]effect.Handler{
 		plugins.EffectHTTP:         s.egress,
 		plugins.EffectSecretHandle: s.secrets,

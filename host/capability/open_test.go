@@ -224,6 +224,35 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// TestKVAsked: a denial of data that the package does not ask for says so, and the
+// quota stays the operator's.
+func TestKVAsked(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		asked *plugins.Requests
+		want  string
+	}{
+		{"nothing", nil, "does not ask for key-value data"},
+		{"reading", &plugins.Requests{KV: &plugins.KVRequest{Access: "ro"}}, "asks for key-value data for reading only"},
+		{"less room", &plugins.Requests{KV: &plugins.KVRequest{QuotaBytes: 1}}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := openSet(t, Config{
+				Grants: plugins.Grants{KV: &plugins.KVGrant{}}, Store: newStore(t), Manifest: &plugins.Manifest{Capabilities: tt.asked},
+			})
+			r := perform(t, s.Authority(callT), `{"method":"kv/set","params":{"key":"a"},"body":true}`, "value")
+			switch {
+			case tt.want == "" && r.Error != nil:
+				t.Errorf("error %+v", r.Error)
+			case tt.want != "" && (r.Error == nil || r.Error.Grant != "" || !strings.Contains(r.Error.Message, tt.want)):
+				t.Errorf("got %+v, want a denial with %q and without a grant", r.Error, tt.want)
+			}
+		})
+	}
+}
+
 // TestScratch: each instance has a scratch folder of its own, which is there where
 // something is mounted, and goes with the instance.
 func TestScratch(t *testing.T) {

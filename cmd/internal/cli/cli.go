@@ -124,12 +124,24 @@ func flagError(cmd *cobra.Command, err error) error {
 	if unknown.GetSpecifiedShortnames() != "" {
 		return usage(hint, "unknown flag -%s", name)
 	}
+	if cmd.Name() == "serve" && isServerFlag(name) {
+		return usage("see the servers in mcpwasm.yaml: mcpwasm validate --schema prints what they may hold",
+			"unknown flag --%s: what one server is given stands in the configuration file", name)
+	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	if n := nearest.Name(name, known); n != "" {
 		return usage(hint, "unknown flag --%s: did you mean --%s?", name, n)
 	}
 	return usage(hint, "unknown flag --%s", name)
+}
+
+// isServerFlag reports whether a flag is about one server, as run has it.
+func isServerFlag(name string) bool {
+	var own, shared cobra.Command
+	(&guestFlags{}).register(&own)
+	(&hostFlags{}).register(&shared)
+	return own.Flags().Lookup(name) != nil && shared.Flags().Lookup(name) == nil
 }
 
 // files makes a command's first argument complete to files with one of the

@@ -64,6 +64,10 @@ func classify(err error) *failure {
 		return &failure{ExitInput, problems, "mcpwasm validate --schema prints what the file may hold"}
 	case errors.Is(err, vault.ErrNoKeyring):
 		return &failure{ExitFailure, err, "--key-file FILE keeps the key in a file, which is made if it is not there"}
+	case errors.Is(err, vault.ErrOtherKey):
+		return &failure{ExitFailure, err, "leave --key-file and $" + envKeyFile + " out"}
+	case errors.Is(err, vault.ErrUnprotected):
+		return &failure{ExitFailure, err, "leave --passphrase out, or remove all secrets first and name a new --key-file"}
 	case errors.Is(err, registry.ErrSource), errors.Is(err, plugins.ErrModule):
 		return &failure{ExitInput, err, ""}
 	case isGuest && guest.Kind == runtime.KindLoad:

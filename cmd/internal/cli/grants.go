@@ -18,13 +18,13 @@ type grantFlags struct {
 	kv      optional[plugins.KVGrant]
 	secrets repeated[plugins.SecretGrant]
 	tools   toolFlag
-	clock   config.Duration
+	clock   config.Precision
 }
 
 func (f *grantFlags) register(cmd *cobra.Command) {
 	f.http.parse = plugins.ParseHTTPGrant
 	f.mounts.parse = plugins.ParseMountGrant
-	f.kv.parse = plugins.ParseKVGrant
+	f.kv.parse = parseKVFlag
 	f.secrets.parse = plugins.ParseSecretGrant
 	flags := cmd.Flags()
 	flags.Var(&f.http, "allow-http", "requests that the server may send: [METHOD,... ][SCHEME://]HOST[:PORT][/PATH]; may be repeated")
@@ -33,7 +33,16 @@ func (f *grantFlags) register(cmd *cobra.Command) {
 	flags.Lookup("kv").NoOptDefVal = plugins.KVGrant{}.String()
 	flags.Var(&f.secrets, "secret", "secret that the server may use and never sees: NAME=PROVIDER:REF@HOST; may be repeated")
 	flags.Var(&f.tools, "tool-access", "access of one tool, whatever its hints say: TOOL=ro or TOOL=rw; may be repeated")
-	flags.Var(&f.clock, "clock", "precision of the server's clocks (default 1ms)")
+	flags.Var(&f.clock, "clock", "precision of the server's clocks, at most 1m (default 1ms)")
+}
+
+// parseKVFlag refuses --kv=, which a variable without a value would leave: a flag
+// alone comes as its NoOptDefVal.
+func parseKVFlag(text string) (plugins.KVGrant, error) {
+	if text == "" {
+		return plugins.KVGrant{}, errors.New("nothing stands behind the equals sign: want ro, rw, a quota such as 10MiB, or --kv alone")
+	}
+	return plugins.ParseKVGrant(text)
 }
 
 // grants returns what the flags give; the error names every flag that cannot

@@ -72,3 +72,18 @@ func TestBroken(t *testing.T) {
 		})
 	}
 }
+
+func TestParseOrigin(t *testing.T) {
+	for text, want := range map[string]bool{
+		"https://app.example.com": true, "http://localhost:3000": true, "http://[::1]:8080": true, "chrome-extension://abc": true,
+		"": false, "notanorigin": false, "app.example.com": false, "null": false, "*": false, "https://*.example.com": false,
+		"https://": false, "https://:80": false, "https://a.example:": false, "https://a.example:x": false, "https://a.example/": false,
+		"https://a.example/x": false, "https://a.example?x": false, "https://me@a.example": false, "https://A.example": false,
+		"mailto:a@a.example": false,
+	} {
+		o, err := parseOrigin(text)
+		if (err == nil) != want || want && o.String() != text {
+			t.Errorf("%q: %q, %v", text, o, err)
+		}
+	}
+}

@@ -31,7 +31,12 @@ func (f *hostFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.cacheDir, "cache-dir", "", "folder for compiled code (default: mcpwasm in the user's cache folder)")
 	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "keep compiled code in memory only")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log more to standard error")
-	cmd.MarkFlagsMutuallyExclusive("cache-dir", "no-cache")
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if f.noCache && f.cacheDir != "" {
+			return usage("leave one of them out", "--cache-dir and --no-cache contradict each other")
+		}
+		return nil
+	}
 }
 
 // config returns what the flags say. Without a folder for caches, compiled code

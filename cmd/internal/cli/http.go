@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -32,18 +34,39 @@ const endpoint = "/mcp"
 // frontFlags say how clients reach a server.
 type frontFlags struct {
 	http    string
-	origins []string
+	origins repeated[origin]
 	hosts   []string
 }
 
 func (f *frontFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.http, "http", "", "serve HTTP at `ADDR`, host:port; a port alone means 127.0.0.1")
-	cmd.Flags().StringArrayVar(&f.origins, "allow-origin", nil, "accept browsers' requests from this `ORIGIN`; may be repeated")
+	f.origins.parse = parseOrigin
+	cmd.Flags().Var(&f.origins, "allow-origin", "accept browsers' requests from this `ORIGIN`; may be repeated")
 	cmd.Flags().StringArrayVar(&f.hosts, "allow-host", nil, "accept requests for this `HOST` name; may be repeated")
 }
 
 func (f *frontFlags) options() host.HTTPOptions {
-	return host.HTTPOptions{AllowedOrigins: f.origins, AllowedHosts: f.hosts}
+	o := host.HTTPOptions{AllowedHosts: f.hosts}
+	for _, v := range f.origins.values {
+		o.AllowedOrigins = append(o.AllowedOrigins, v.String())
+	}
+	return o
+}
+
+// origin is what a browser sends as Origin (RFC 6454, 6.2).
+type origin string
+
+func (o origin) String() string { return string(o) }
+
+// parseOrigin reads SCHEME://HOST[:PORT]. What a browser would write otherwise is
+// refused, since it is compared as it is.
+func parseOrigin(text string) (origin, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "" || u.Hostname() == "" || strings.HasSuffix(u.Host, ":") ||
+		text != strings.ToLower(u.Scheme+"://"+u.Host) || strings.Contains(text, "*") {
+		return "", errors.New("want SCHEME://HOST[:PORT] in lower case, without a path and wildcards: https://app.example.com")
+	}
+	return origin(text), nil
 }
 
 // listenAddress completes an address: a port alone is bound to loopback.

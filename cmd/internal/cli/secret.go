@@ -149,6 +149,9 @@ func newSecretList(s Streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := st.Vault.CheckKeyFile(cmd.Context()); err != nil {
+			return fmt.Errorf("list secrets: %w", err)
+		}
 		entries, err := st.Vault.List(cmd.Context())
 		if err != nil {
 			return fmt.Errorf("list secrets: %w", err)
@@ -166,7 +169,7 @@ func newSecretList(s Streams) *cobra.Command {
 		}
 		rows := make([][]string, len(entries))
 		for i, e := range entries {
-			rows[i] = []string{printable(e.Name), e.Set.Local().Format(time.DateTime)}
+			rows[i] = []string{printable(e.Name), e.Set.Local().Format(time.DateTime + " -0700")}
 		}
 		return writeTable(s.Out, rows)
 	}

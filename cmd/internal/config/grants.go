@@ -18,7 +18,7 @@ type grants struct {
 	KV      string            `yaml:"kv"`
 	Secrets map[string]string `yaml:"secrets"`
 	Tools   map[string]string `yaml:"tools"`
-	Clock   Duration          `yaml:"clock"`
+	Clock   Precision         `yaml:"clock"`
 }
 
 // HTTP bounds a server's requests. Zero is the default.

@@ -107,8 +107,17 @@ func TestParseReportsAllGrants(t *testing.T) {
 	}
 }
 
+func TestPrecision(t *testing.T) {
+	for text, want := range map[string]bool{"1ns": true, "1m": true, "60s": true, "61s": false, "0s": false, "-1s": false, "x": false} {
+		var p Precision
+		if err := p.Set(text); (err == nil) != want {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestKVGrants(t *testing.T) {
-	for text, want := range map[string]string{"clock: 1s": "", `kv: ""`: "rw", "kv: ro:1KiB": "ro:1KiB"} {
+	for text, want := range map[string]string{"clock: 1m": "", `kv: ""`: "rw", "kv: ro:1KiB": "ro:1KiB"} {
 		f, err := Parse("m.yaml", []byte(server(text)), lookup)
 		if err != nil {
 			t.Fatal(err)

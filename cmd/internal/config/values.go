@@ -71,6 +71,38 @@ func (d *Duration) Type() string { return "duration" }
 // Duration returns the standard library's type.
 func (d Duration) Duration() time.Duration { return time.Duration(d) }
 
+// maxPrecision bounds the step of a guest's clocks: what is coarser would rather
+// be a mistake.
+const maxPrecision = time.Minute
+
+// Precision is the step of a guest's clocks: a [Duration] of at most a minute.
+type Precision time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *Precision) UnmarshalText(text []byte) error {
+	var d Duration
+	if err := d.UnmarshalText(text); err != nil {
+		return err
+	}
+	if d.Duration() > maxPrecision {
+		return fmt.Errorf("%q: want a precision of more than 0 and at most %s", text, maxPrecision)
+	}
+	*p = Precision(d)
+	return nil
+}
+
+// Set implements pflag.Value, as String and Type do.
+func (p *Precision) Set(v string) error { return p.UnmarshalText([]byte(v)) }
+
+// String returns the precision in Go's notation, "" for none.
+func (p *Precision) String() string { return (*Duration)(p).String() }
+
+// Type names the kind of value in a command's help.
+func (p *Precision) Type() string { return "duration" }
+
+// Duration returns the standard library's type.
+func (p Precision) Duration() time.Duration { return time.Duration(p) }
+
 // count is a number of at least one.
 type count int
 

@@ -206,7 +206,7 @@ func headerAttacks() []attack {
 		header("Connection", "X-Secret", invalid, "is the host's"), header("TE", "trailers", invalid, "is the host's"),
 		header("Upgrade", "h2c", invalid, "is the host's"), header("Proxy-Connection", "x", invalid, "is the host's"),
 		header("Accept-Encoding", "br", invalid, "is the host's"), header("X-Original-URL", "/admin", invalid, "is the host's"),
-		header("Authorization", "Bearer x", denied, "handle of a secret"), header("Proxy-Authorization", "Basic eA==", denied, "handle"),
+		header("Authorization", "Bearer x", denied, "handle of a secret into it; who runs the server gives it the token as a secret: --secret"), header("Proxy-Authorization", "Basic eA==", denied, "handle"),
 		header("Cookie", "a=b", denied, "handle"), header("X", "a\r\nHost: evil.test", invalid, "control"),
 		header("X\r\nY", "a", invalid, "is no name"), header("X:", "a", invalid, "is no name"), header("", "a", invalid, "is no name"),
 		header(":authority", "evil.test", invalid, "is no name"), header("X-NUL", "a\x00b", invalid, "control"), override,

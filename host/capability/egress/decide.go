@@ -3,6 +3,7 @@ package egress
 import (
 	"fmt"
 	"net/netip"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -200,15 +201,41 @@ func (p *policy) decide(method string, l *location) error {
 // missing is the grant that a request lacks: the host, or a path of it where the
 // operator has already granted others.
 func (p *policy) missing(method string, l *location) string {
-	text := "--allow-http " + l.origin()
+	text := allowHTTP + l.origin()
 	elsewhere := func(r rule) bool {
 		r.paths = nil
 		return r.covers(method, l)
 	}
 	if slices.ContainsFunc(p.granted, elsewhere) && !climbs(l.path) {
-		text += l.path
+		narrow := text + grantPath(l.path)
+		if _, err := plugins.ParseHTTPGrant(strings.TrimPrefix(narrow, allowHTTP)); err == nil {
+			return narrow
+		}
 	}
 	return text
+}
+
+const allowHTTP = "--allow-http "
+
+// grantPath is as much of a request's path as a grant can say: without empty
+// segments, and up to the first that has escapes or a "*".
+func grantPath(escaped string) string {
+	bad := func(r rune) bool {
+		return r >= 0x80 || !unreserved(byte(r)) && !strings.ContainsRune("!$&'()+,;=:@/", r)
+	}
+	if i := strings.IndexFunc(escaped, bad); i >= 0 {
+		escaped = escaped[:strings.LastIndexByte(escaped[:i], '/')+1]
+	}
+	if strings.Contains(escaped, "//") {
+		slash := strings.HasSuffix(escaped, "/")
+		if escaped = path.Clean(escaped); slash && escaped != "/" {
+			escaped += "/"
+		}
+	}
+	if escaped == "/" {
+		return ""
+	}
+	return escaped
 }
 
 // origin is the place as grants write it: the scheme stands there where it is not

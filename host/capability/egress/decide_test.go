@@ -123,10 +123,11 @@ func TestAsked(t *testing.T) {
 	}
 }
 
-// TestMissing: a denial names the grant as an operator would write it.
+// TestMissing: a denial names the grant as an operator would write it, and could
+// give it.
 func TestMissing(t *testing.T) {
 	t.Parallel()
-	p := newPolicy(Config{Server: "weather", Granted: []plugins.HTTPGrant{{Host: "api.example.com", Path: "/v2"}}})
+	p := newPolicy(Config{Server: "weather", Granted: []plugins.HTTPGrant{{Host: "api.example.com", Path: "/v2"}, {Host: "10.0.0.0", Path: "/v2"}}})
 	for raw, want := range map[string]string{
 		"https://api.example.com/v1?q=1":     "--allow-http api.example.com/v1",
 		"https://api.example.com/v2/..%2fx":  "--allow-http api.example.com",
@@ -136,6 +137,12 @@ func TestMissing(t *testing.T) {
 		"http://[::1]:8080/":                 "--allow-http [::1]:8080",
 		"https://[2001:db8::1]/":             "--allow-http [2001:db8::1]",
 		"https://api.example.com:8443/v2/in": "--allow-http api.example.com:8443",
+		"https://api.example.com//v10/":      "--allow-http api.example.com/v10/",
+		"https://api.example.com/v3/a%20b/c": "--allow-http api.example.com/v3/",
+		"https://api.example.com/v3/x*":      "--allow-http api.example.com/v3/",
+		"https://api.example.com/%20":        "--allow-http api.example.com",
+		"https://api.example.com//":          "--allow-http api.example.com",
+		"https://10.0.0.0/8":                 "--allow-http 10.0.0.0",
 	} {
 		l, err := parseLocation(raw)
 		if err != nil {
@@ -148,6 +155,9 @@ func TestMissing(t *testing.T) {
 		}
 		if e.Grant != want || !strings.HasPrefix(e.Message, "weather may not send GET ") || strings.Contains(e.Message, "q=1") {
 			t.Errorf("%s: %v; grant %q, want %q", raw, err, e.Grant, want)
+		}
+		if _, err := plugins.ParseHTTPGrant(strings.TrimPrefix(e.Grant, allowHTTP)); err != nil {
+			t.Errorf("%s: %v", raw, err)
 		}
 	}
 }

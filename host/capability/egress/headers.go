@@ -83,7 +83,8 @@ func checkHeader(name, value string, holds func(string) bool) error {
 	case slices.Contains(hopByHop, canonical), slices.Contains(hostHeaders, canonical):
 		return invalidf("header %s: is the host's", canonical)
 	case slices.Contains(credentials, canonical) && !holdsSecret(value, holds):
-		return effect.Errorf(plugins.EffectDenied, "header %s: is the host's: put the handle of a secret into it", canonical)
+		return effect.Errorf(plugins.EffectDenied, "header %s: is the host's: put the handle of a secret into it; "+
+			"who runs the server gives it the token as a secret: --secret NAME=… and --env KEY=secret:NAME", canonical)
 	}
 	return nil
 }

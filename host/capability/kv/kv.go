@@ -46,7 +46,7 @@ type Config struct {
 	// Granted is what the operator gave; nil denies everything.
 	Granted *plugins.KVGrant
 	// Asked is what the package's manifest asks for, if HasManifest; nil is
-	// nothing then.
+	// nothing then. Its quota is what the package expects, and bounds nothing.
 	Asked       *plugins.KVRequest
 	HasManifest bool
 	// Store is where the data is.
@@ -71,9 +71,6 @@ func New(cfg Config) *Handler {
 	h := &Handler{cfg: cfg, turn: make(chan struct{}, 1), quota: quota{DefaultQuotaBytes, MaxKeys}}
 	if cfg.Granted != nil && cfg.Granted.QuotaBytes > 0 {
 		h.quota.bytes = cfg.Granted.QuotaBytes
-	}
-	if cfg.Asked != nil && cfg.Asked.QuotaBytes > 0 {
-		h.quota.bytes = min(h.quota.bytes, cfg.Asked.QuotaBytes)
 	}
 	if cfg.maxKeys > 0 {
 		h.quota.keys = cfg.maxKeys
@@ -116,18 +113,18 @@ var methods = map[string]struct {
 func (h *Handler) authorize(c effect.Call, write bool) error {
 	granted, asked := h.cfg.Granted, h.cfg.Asked
 	switch {
+	case h.cfg.HasManifest && asked == nil: // first, since a grant would not help
+		return effect.Denied("", "the package of server %s does not ask for key-value data", h.cfg.Server)
 	case granted == nil:
 		return effect.Denied("--kv", "server %s was not granted key-value data", h.cfg.Server)
-	case h.cfg.HasManifest && asked == nil:
-		return effect.Denied("", "the package of server %s does not ask for key-value data", h.cfg.Server)
 	case h.cfg.Store == nil:
 		return errors.New("there is no store for key-value data")
 	case !write:
 		return nil
-	case !writable(string(granted.Access)):
-		return effect.Denied("--kv", "server %s was granted key-value data for reading only", h.cfg.Server)
 	case asked != nil && !writable(asked.Access):
 		return effect.Denied("", "the package of server %s asks for key-value data for reading only", h.cfg.Server)
+	case !writable(string(granted.Access)):
+		return effect.Denied("--kv=rw", "server %s was granted key-value data for reading only", h.cfg.Server)
 	case c.ReadOnly && c.Tool != "":
 		return effect.Denied("--tool-access "+c.Tool+"=rw", "tool %s only reads, as it says (readOnlyHint) or the grants do: it may not change key-value data", c.Tool)
 	case c.ReadOnly:

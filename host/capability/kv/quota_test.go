@@ -22,7 +22,8 @@ func TestQuotaOf(t *testing.T) {
 	}{
 		{"default", 0, 0, DefaultQuotaBytes},
 		{"granted", 99 << 20, 0, 99 << 20},
-		{"asked for less", 99 << 20, 1 << 20, 1 << 20},
+		{"asked for less", 99 << 20, 1 << 20, 99 << 20},
+		{"asked for less than the default", 0, 1 << 20, DefaultQuotaBytes},
 		{"asked for more", 1 << 20, 99 << 20, 1 << 20},
 		{"asked for more than the default", 0, 99 << 20, DefaultQuotaBytes},
 	} {

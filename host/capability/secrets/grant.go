@@ -127,13 +127,31 @@ func (s *secret) allows(t effect.Target, place string) *plugins.EffectError {
 	case !anyCovers(s.granted, t, ""):
 		return effect.Denied(grant, "the secret %q is not granted for %s", s.name, where)
 	case !anyCovers(s.granted, t, place):
-		return effect.Denied(grant, "the secret %q is not granted for the %s of a request to %s", s.name, place, where)
+		return s.elsewhere(t, place)
 	case s.hasAsked && !anyCovers(s.asked, t, ""):
 		return effect.Errorf(plugins.EffectDenied, "the package does not ask to send the secret %q to %s", s.name, where)
 	case s.hasAsked && !anyCovers(s.asked, t, place):
 		return effect.Errorf(plugins.EffectDenied, "the package does not ask to send the secret %q in the %s of a request to %s", s.name, place, where)
 	}
 	return nil
+}
+
+// elsewhere is the denial for a place of a request where a secret is not granted,
+// to a target for which it is granted in others.
+func (s *secret) elsewhere(t effect.Target, place string) *plugins.EffectError {
+	var granted, wanted []string
+	for _, p := range places {
+		held := anyCovers(s.granted, t, p)
+		if held {
+			granted = append(granted, p)
+		}
+		if held || p == place {
+			wanted = append(wanted, p)
+		}
+	}
+	where := targetText(t)
+	return effect.Denied("--secret "+s.name+"=…@"+where+" in="+strings.Join(wanted, ","),
+		"the secret %q is not granted for the %s of a request to %s, only for: %s", s.name, place, where, strings.Join(granted, ", "))
 }
 
 // targetText writes a target as a grant does: without the scheme's own port.

@@ -57,7 +57,7 @@ type Config struct {
 	// is refused.
 	Providers map[string]Provider
 	// Log is told about what the operator should know, never a value; default
-	// nobody.
+	// nobody. It names the server already.
 	Log *slog.Logger
 }
 
@@ -170,7 +170,7 @@ func (s *Set) narrow(asked []plugins.SecretRequest) error {
 	}
 	for name, sec := range s.byName {
 		if len(sec.asked) == 0 {
-			s.log.Warn("a secret is granted that the package does not ask for, and stays unused", "server", s.server, "secret", name)
+			s.log.Warn("a secret is granted that the package does not ask for, and stays unused", "secret", name)
 		}
 	}
 	return nil

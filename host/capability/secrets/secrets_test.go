@@ -227,8 +227,8 @@ func TestExpandWhere(t *testing.T) {
 		{"in the clear", plain, "t", effect.Target{Scheme: "http", Host: "api.example.com", Port: 443}, "header", "https only", ""},
 		{"another scheme", plain, "t", effect.Target{Scheme: "ftp", Host: "localhost", Port: 80, Loopback: true}, "header", "https only", ""},
 		{"its place", plain, "header", https("api.example.com"), "header", "", ""},
-		{"another place", plain, "header", https("api.example.com"), "body", "not granted for the body", "--secret header=…@api.example.com"},
-		{"no place", plain, "t", https("api.example.com"), "path", "not granted for the path", "--secret t=…@api.example.com"},
+		{"another place", plain, "header", https("api.example.com"), "body", "not granted for the body of a request to api.example.com, only for: header", "--secret header=…@api.example.com in=header,body"},
+		{"no place", plain, "t", https("api.example.com"), "path", "not granted for the path", "--secret t=…@api.example.com in=header,query,body"},
 		{"granted and asked for", narrowed, "t", https("api.example.com"), "query", "", ""},
 		{"asked for in headers by default", narrowed, "header", https("api.example.com"), "header", "", ""},
 		{"granted and not asked for", narrowed, "t", effect.Target{Scheme: "https", Host: "b.example.com", Port: 8443}, "query", "the package does not ask", ""},
@@ -429,6 +429,9 @@ func TestValueErrors(t *testing.T) {
 			e, ok := errors.AsType[*plugins.EffectError](err)
 			if !ok || e.Kind != plugins.EffectFailed || out != "" || e.Message != `the secret "T" cannot be read; the host's log says why` {
 				t.Errorf("expanded to %q, %v", out, err)
+			}
+			if strings.Contains(log.String(), `"server"`) {
+				t.Errorf("the log says %s, to a logger that names the server", log.String())
 			}
 			if !strings.Contains(log.String(), tt.log) || strings.Contains(log.String(), "canary") {
 				t.Errorf("the log says %s", log.String())

@@ -87,7 +87,7 @@ func (s *Set) read(ctx context.Context, sec *secret) (string, error) {
 		return "", effect.Errorf(plugins.EffectTimeout, "the secret %q was not read in time", sec.name)
 	}
 	if err != nil {
-		s.log.Error("a secret cannot be read", "server", s.server, "secret", sec.name, "provider", sec.source, "error", s.Scrub(err.Error()))
+		s.log.Error("a secret cannot be read", "secret", sec.name, "provider", sec.source, "error", s.Scrub(err.Error()))
 		return "", effect.Errorf(plugins.EffectFailed, "the secret %q cannot be read; the host's log says why", sec.name)
 	}
 	s.learn(sec.name, text)

@@ -47,6 +47,8 @@ type key struct {
 	meta
 	identity *age.X25519Identity
 	mac      []byte
+
+	encrypted bool // with a passphrase, in a key file
 }
 
 // newKey returns the key of an identity; where it is kept is for the caller to

@@ -37,7 +37,12 @@ func (o keys) file(ctx context.Context, path string, create bool) (*key, error) 
 	if err != nil {
 		return nil, fmt.Errorf("the key file %s: %w", path, err)
 	}
-	return newKey(id)
+	k, err := newKey(id)
+	if err != nil {
+		return nil, err
+	}
+	k.encrypted = isEncrypted(b)
+	return k, nil
 }
 
 func readKeyFile(path string) ([]byte, error) {
@@ -68,13 +73,17 @@ func readKeyFile(path string) ([]byte, error) {
 
 const ageHeader = "age-encryption.org/"
 
+func isArmored(b []byte) bool { return bytes.HasPrefix(b, []byte(armor.Header)) }
+
+// isEncrypted reports whether a key file is one that a passphrase opens.
+func isEncrypted(b []byte) bool { return isArmored(b) || bytes.HasPrefix(b, []byte(ageHeader)) }
+
 // parse reads an identity as age-keygen writes it, encrypted with a passphrase or
 // not. Errors of age may quote what they read, so that none is passed on.
 func (o keys) parse(ctx context.Context, path string, b []byte) (*age.X25519Identity, error) {
-	armored := bytes.HasPrefix(b, []byte(armor.Header))
-	if armored || bytes.HasPrefix(b, []byte(ageHeader)) {
+	if isEncrypted(b) {
 		var err error
-		if b, err = o.decrypt(ctx, path, b, armored); err != nil {
+		if b, err = o.decrypt(ctx, path, b, isArmored(b)); err != nil {
 			return nil, err
 		}
 	}

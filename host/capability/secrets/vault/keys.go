@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"filippo.io/age"
@@ -52,8 +54,14 @@ func (o keys) create(ctx context.Context) (*key, error) {
 		if err != nil {
 			return nil, err
 		}
+		if o.NewPassphrase != nil && !k.encrypted {
+			return nil, fmt.Errorf("the key file %s: %w", path, ErrUnprotected)
+		}
 		k.meta.Kind, k.Path = kindFile, path
 		return k, nil
+	}
+	if o.NewPassphrase != nil {
+		return nil, errors.New("a passphrase is for a key file, and none is named: the key would be in the keyring of the operating system")
 	}
 	id, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -90,9 +98,9 @@ func (o keys) load(ctx context.Context, m meta) (*key, error) {
 	var err error
 	switch {
 	case o.KeyFile != "":
-		path, absErr := filepath.Abs(o.KeyFile)
-		if absErr != nil {
-			return nil, absErr
+		path, nameErr := o.named(m)
+		if nameErr != nil {
+			return nil, nameErr
 		}
 		k, err = o.file(ctx, path, false)
 		if err == nil && k.Check != m.Check {
@@ -113,6 +121,19 @@ func (o keys) load(ctx context.Context, m meta) (*key, error) {
 	}
 	k.meta = m
 	return k, nil
+}
+
+// named returns the path of the key file in the options, for a store that has its
+// key already.
+func (o keys) named(m meta) (string, error) {
+	path, err := filepath.Abs(o.KeyFile)
+	if err != nil || path == m.Path {
+		return path, err
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("there is no key file %s: %w, in %s", path, ErrOtherKey, m)
+	}
+	return path, nil
 }
 
 // fromKeyring fetches a key from the keyring.

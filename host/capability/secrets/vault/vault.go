@@ -32,8 +32,16 @@ const (
 	metaKey = "secret-key" // says which key it is, and where
 )
 
-// ErrNotFound says that the vault has no secret of a name.
-var ErrNotFound = errors.New("there is no such secret")
+var (
+	// ErrNotFound says that the vault has no secret of a name.
+	ErrNotFound = errors.New("there is no such secret")
+	// ErrOtherKey says that a key file was named that is not there, for a store
+	// whose key is elsewhere.
+	ErrOtherKey = errors.New("this store has its key already")
+	// ErrUnprotected says that a passphrase was wanted for a key that is there
+	// already, without one.
+	ErrUnprotected = errors.New("it is there already, without a passphrase")
+)
 
 // Options say where the vault's key is. The zero value is what was recorded, and
 // for a vault without secrets the keyring of the operating system.
@@ -46,7 +54,8 @@ type Options struct {
 	// encrypted key file is an error.
 	Passphrase func(ctx context.Context, file string) (string, error)
 	// NewPassphrase asks for the one that a new key file is encrypted with;
-	// nil: it is not encrypted.
+	// nil: it is not encrypted. Setting a secret is an error then where there
+	// is a key already that is not.
 	NewPassphrase func(ctx context.Context, file string) (string, error)
 	// Keyring is where the key is kept without a key file; default: that of
 	// the operating system.
@@ -282,6 +291,21 @@ func (v *Vault) Where(ctx context.Context) (string, error) {
 	return m.String(), nil
 }
 
+// CheckKeyFile returns an [ErrOtherKey] where there is no key file as named in the
+// options, and the vault's key is elsewhere. It is for what needs no key and would
+// not find out.
+func (v *Vault) CheckKeyFile(ctx context.Context) error {
+	entries, err := v.store.Get(ctx, metaKey)
+	if err != nil || entries[0].Version == 0 || v.keys.KeyFile == "" {
+		return err
+	}
+	m, err := decodeMeta(entries[0].Value)
+	if err == nil {
+		_, err = v.keys.named(m)
+	}
+	return err
+}
+
 // unlock returns the key that the store's record is about. With create a vault
 // that has none gets one, which is not recorded yet.
 func (v *Vault) unlock(ctx context.Context, recorded store.Entry, create bool) (*key, error) {
@@ -308,6 +332,9 @@ func (v *Vault) unlock(ctx context.Context, recorded store.Entry, create bool) (
 		return v.key, nil
 	}
 	k, err := v.keys.load(ctx, m)
+	if err == nil && create && v.keys.NewPassphrase != nil && !k.encrypted {
+		err = fmt.Errorf("the store's key is in %s: %w", m, ErrUnprotected)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -287,7 +287,7 @@ func TestNoKey(t *testing.T) {
 		{"the keyring has something else", inRing, Options{Keyring: garbage}, "is no key"},
 		{"a file in the keyring's place", inRing, Options{Keyring: ring, KeyFile: other}, "another key than the store's secrets, which are for that in the keyring"},
 		{"another file", inFile, Options{KeyFile: other}, "another key than the store's secrets, which are for that in the key file " + file},
-		{"a file that is not there", inFile, Options{KeyFile: other + "2"}, "there is no key file"},
+		{"a file that is not there", inFile, Options{KeyFile: other + "2"}, "2: this store has its key already, in the key file " + file},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -308,6 +308,16 @@ func TestNoKey(t *testing.T) {
 		}
 		if entries, err := s.List(t.Context(), "", "", 10); err != nil || len(entries) > 0 {
 			t.Errorf("the store has %d entries, %v", len(entries), err)
+		}
+	})
+	t.Run("a list with another file", func(t *testing.T) {
+		for named, want := range map[string]error{other + "2": ErrOtherKey, file: nil, "": nil} {
+			if err := Open(inFile, Options{KeyFile: named}).CheckKeyFile(t.Context()); !errors.Is(err, want) {
+				t.Errorf("%q: %v, want %v", named, err, want)
+			}
+		}
+		if err := Open(newStore(t), Options{KeyFile: other + "2"}).CheckKeyFile(t.Context()); err != nil {
+			t.Errorf("a store without a key: %v", err)
 		}
 	})
 	t.Run("a record that is gone", func(t *testing.T) {
@@ -387,6 +397,42 @@ func TestKeyFile(t *testing.T) {
 		if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); err != nil || len(left) > 0 {
 			t.Errorf("there are %v, %v", left, err)
 		}
+	})
+}
+
+// TestUnprotected: a passphrase for a key that is there already is not ignored.
+func TestUnprotected(t *testing.T) {
+	t.Parallel()
+	ask := func(context.Context, string) (string, error) { return "correct horse", nil }
+	ring, inRing := newMemory(), newStore(t)
+	set(t, Open(inRing, Options{Keyring: ring}), "github", canary)
+	inFile, file := newStore(t), filepath.Join(t.TempDir(), "key")
+	set(t, Open(inFile, Options{KeyFile: file}), "github", canary)
+	for _, tt := range []struct {
+		name  string
+		store store.Store
+		o     Options
+	}{
+		{"in the keyring", inRing, Options{Keyring: ring}},
+		{"in a file", inFile, Options{}},
+		{"in a file that is named", inFile, Options{KeyFile: file}},
+		{"a file for a new store", newStore(t), Options{KeyFile: file}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.o.NewPassphrase = ask
+			if err := Open(tt.store, tt.o).Set(t.Context(), "mail", canary); !errors.Is(err, ErrUnprotected) {
+				t.Errorf("the error is %v", err)
+			}
+		})
+	}
+	t.Run("a keyring for a new store", func(t *testing.T) {
+		err := Open(newStore(t), Options{Keyring: ring, NewPassphrase: ask}).Set(t.Context(), "mail", canary)
+		wantError(t, err, "a passphrase is for a key file")
+	})
+	t.Run("with one", func(t *testing.T) {
+		s, o := newStore(t), Options{KeyFile: filepath.Join(t.TempDir(), "key"), Passphrase: ask, NewPassphrase: ask, workFactor: 10}
+		set(t, Open(s, o), "github", canary)
+		set(t, Open(s, o), "mail", canary)
 	})
 }
 
