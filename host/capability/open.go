@@ -171,7 +171,10 @@ func (s *Set) openSecrets(ctx context.Context, c Config) (problems plugins.Grant
 }
 
 func (s *Set) openHandlers(c Config, asked *plugins.Requests) {
-	out := egress.Config{Server: c.Server, Granted: s.held.HTTP, Secrets: s.secrets, Limits: c.HTTP}
+	out := egress.Config{Server: c.Server, Granted: s.held.HTTP, Limits: c.HTTP}
+	if len(s.held.Secrets) > 0 {
+		out.Secrets = s.secrets
+	}
 	if asked != nil {
 		out.Asked = append([]plugins.HTTPRequest{}, asked.HTTP...)
 	}

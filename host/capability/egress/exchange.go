@@ -90,6 +90,9 @@ func (x *exchange) perform(ctx context.Context, reply *effect.Reply) error {
 	if err := x.decide(); err != nil { // before the guest's body is waited for
 		return err
 	}
+	if err := x.learn(ctx); err != nil { // before anything can come back
+		return err
+	}
 	x.body.start(ctx)
 	if x.redirects > 0 || x.may() {
 		if err := x.body.keep(); err != nil {
@@ -133,9 +136,6 @@ func (x *exchange) send(ctx context.Context) (*http.Response, error) {
 	if _, ok := req.Header["Range"]; ok && x.guarded {
 		return nil, effect.Errorf(plugins.EffectDenied, "header Range: a secret is sent there, and a part of an answer could have a part of it")
 	}
-	if x.secret {
-		x.c.exposed.Store(true)
-	}
 	resp, err := x.c.transport.RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -173,6 +173,15 @@ func (x *exchange) may() bool {
 // holds reports whether a text has the handle of a secret.
 func (x *exchange) holds(text string) bool {
 	return x.c.secrets != nil && x.c.secrets.Holds(text)
+}
+
+// learn makes every value known that an answer may have: even where no secret is
+// sent, the other side may have got one elsewhere, or long ago.
+func (x *exchange) learn(ctx context.Context) error {
+	if x.c.secrets == nil {
+		return nil
+	}
+	return x.c.secrets.Learn(ctx)
 }
 
 // expand puts secrets in place of their handles, for where the request goes now.

@@ -28,7 +28,7 @@ func (x *exchange) answer(resp *http.Response, reply *effect.Reply) error {
 	if resp.ContentLength > limit && x.method != http.MethodHead {
 		return tooLong(limit)
 	}
-	if x.c.exposed.Load() && x.method != http.MethodHead {
+	if x.c.secrets != nil && x.method != http.MethodHead {
 		// Scrubbing may change the length.
 		resp.ContentLength = -1
 		resp.Header.Del(contentLength)

@@ -8,8 +8,9 @@
 // values in what comes back.
 //
 // Values come from a [Provider]: [Env], [File], [Command], or the encrypted store
-// of package vault. They are read at first use, kept for [KeepValue], and stay
-// known to the scrubber afterwards.
+// of package vault. They are read when one is sent, or all at once by [Set.Learn],
+// which comes before anything that may have one in it. They are kept for
+// [KeepValue], and stay known to the scrubber afterwards.
 //
 // # What scrubbing sees, and what not
 //
@@ -20,7 +21,8 @@
 // (base32, UTF-16), in pieces with other text between them or in several responses,
 // or in part. A server to which a secret is sent can give it to the guest if it
 // means to; grant a secret only for hosts that may know it. Scrubbing is for those
-// that echo it.
+// that echo it. A value that was replaced by another before this process started is
+// known to nobody here.
 package secrets
 
 import (

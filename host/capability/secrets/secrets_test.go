@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -430,11 +432,47 @@ func TestValueErrors(t *testing.T) {
 			if !ok || e.Kind != plugins.EffectFailed || out != "" || e.Message != `the secret "T" cannot be read; the host's log says why` {
 				t.Errorf("expanded to %q, %v", out, err)
 			}
+			if err := s.Learn(t.Context()); !errors.As(err, &e) || e.Kind != plugins.EffectFailed {
+				t.Errorf("learning ends with %v", err)
+			}
 			if !strings.Contains(log.String(), tt.log) || strings.Contains(log.String(), "canary") {
 				t.Errorf("the log says %s", log.String())
 			}
 		})
 	}
+}
+
+// TestLearn: all values are known before one was sent, and read once for all callers.
+func TestLearn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var reads atomic.Int32
+		c := config(grant("other", "OTHER", "i"), plugins.SecretGrant{Name: "T", Provider: "slow", Hosts: []string{"h"}})
+		c.Providers["slow"] = changing{func() (string, error) {
+			time.Sleep(time.Second)
+			return fmt.Sprintf("value-number-%d", reads.Add(1)), nil
+		}}
+		s := open(t, c)
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() {
+				if err := s.Learn(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if got, want := s.Scrub("value-number-1 another-value"), "[secret:T] [secret:other]"; got != want || reads.Load() != 1 {
+			t.Errorf("after %d reads the values are %q, want %q", reads.Load(), got, want)
+		}
+		time.Sleep(secrets.KeepValue)
+		if err := s.Learn(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got, want := s.Scrub("value-number-1 value-number-2"), "[secret:T] [secret:T]"; got != want {
+			t.Errorf("later the values are %q, want %q", got, want)
+		}
+	})
 }
 
 // TestWaiting has two that want a value which takes long to read: the one that
@@ -457,6 +495,9 @@ func TestWaiting(t *testing.T) {
 		_, _, err := s.Expand(ctx, https("h"), "header", handle(t, s, "T"), nil)
 		if e, ok := errors.AsType[*plugins.EffectError](err); !ok || e.Kind != plugins.EffectTimeout {
 			t.Errorf("the error is %v", err)
+		}
+		if e, ok := errors.AsType[*plugins.EffectError](s.Learn(ctx)); !ok || e.Kind != plugins.EffectTimeout {
+			t.Errorf("learning ends with %v", e)
 		}
 		close(release)
 		if err := <-first; err != nil {

@@ -67,6 +67,20 @@ func oneLine(b []byte) string {
 	return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 }
 
+// Learn reads the values that this set has not read within [KeepValue], so that
+// scrubbing knows all of them: after a restart somebody else may still have one that
+// was sent before it. Callers at the same time share a read, and one that finds all
+// values fresh reads none. An error is a *plugins.EffectError; what comes in after it
+// must not be passed on.
+func (s *Set) Learn(ctx context.Context) error {
+	for _, sec := range s.byName {
+		if _, err := s.read(ctx, sec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // read returns the value of a secret. The scrubber knows it before anybody else.
 func (s *Set) read(ctx context.Context, sec *secret) (string, error) {
 	select {
