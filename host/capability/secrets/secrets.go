@@ -16,7 +16,8 @@
 //
 // A value is recognised as it is, reversed, in base64 (both alphabets, wherever it
 // stands in a longer text) and in hexadecimal, each of them also with any of its
-// characters escaped as in URLs, JSON or HTML, up to twice over. It is not
+// characters escaped as in URLs, JSON or HTML, up to twice over. What the host itself
+// makes of a value for JSON or a form is recognised like a value. It is not
 // recognised in anything else: encrypted, hashed, compressed, in other encodings
 // (base32, UTF-16), in pieces with other text between them or in several responses,
 // or in part. A server to which a secret is sent can give it to the guest if it
@@ -227,11 +228,12 @@ func (s *Set) Scrub(text string) string { return s.matcher.Load().Text(text) }
 // is replaced in the rest of it.
 func (s *Set) ScrubReader(r io.Reader) io.Reader { return scrub.NewReader(r, s.matcher.Load) }
 
-// keepOld is how many values of a secret the scrubber knows. A secret whose value
-// is another one whenever it is read would fill the memory otherwise.
+// keepOld is how many texts of a secret the scrubber knows: values, and what
+// escaping makes of them. A secret whose value is another one whenever it is read
+// would fill the memory otherwise.
 const keepOld = 32
 
-// learn makes the scrubber know a value.
+// learn makes the scrubber know a value, or an escaped one.
 func (s *Set) learn(name, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

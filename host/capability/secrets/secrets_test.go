@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -536,6 +537,56 @@ func TestCanary(t *testing.T) {
 	}
 }
 
+// TestEscaped: what escaping made of a value is scrubbed like one, in every form,
+// and also if it was sent before this process started.
+func TestEscaped(t *testing.T) {
+	t.Parallel()
+	quoted := func(v string) string { b, _ := json.Marshal(v); return string(b[1 : len(b)-1]) }
+	own := func(v string) string { return strings.ReplaceAll(v, "/", "(slash)") }
+	learn := func(t *testing.T, s *secrets.Set, _ func(string) string) error { return s.Learn(t.Context()) }
+	expand := func(t *testing.T, s *secrets.Set, escape func(string) string) error {
+		_, _, err := s.Expand(t.Context(), https("h"), "body", handle(t, s, "T"), escape)
+		return err
+	}
+	stream := func(t *testing.T, s *secrets.Set, escape func(string) string) error {
+		_, err := io.Copy(io.Discard, s.ExpandReader(t.Context(), https("h"), strings.NewReader(handle(t, s, "T")), escape))
+		return err
+	}
+	tests := []struct {
+		name   string
+		know   func(*testing.T, *secrets.Set, func(string) string) error
+		escape func(string) string
+	}{
+		{"JSON, before", learn, quoted}, {"form, before", learn, url.QueryEscape},
+		{"JSON", expand, quoted}, {"form", expand, url.QueryEscape}, {"another", expand, own}, {"another in a stream", stream, own},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := open(t, config(grant("T", "TOKEN", "h")))
+			if err := tt.know(t, s, tt.escape); err != nil {
+				t.Fatal(err)
+			}
+			sent := tt.escape(canary)
+			reversed := []rune(sent)
+			slices.Reverse(reversed)
+			for form, text := range map[string]string{
+				"plain": sent, "base64": base64.RawStdEncoding.EncodeToString([]byte(sent)), "hex": fmt.Sprintf("%x", sent), "reversed": string(reversed),
+			} {
+				if got := s.Scrub("<" + text + ">"); got != "<[secret:T]>" {
+					t.Errorf("%s: %q is %q", form, text, got)
+				}
+			}
+		})
+	}
+	t.Run("to nearly nothing", func(t *testing.T) {
+		s := open(t, config(grant("T", "TOKEN", "h")))
+		out, _, err := s.Expand(t.Context(), https("h"), "body", handle(t, s, "T"), func(v string) string { return v[:7] })
+		if e, ok := errors.AsType[*plugins.EffectError](err); !ok || e.Kind != plugins.EffectFailed || out != "" {
+			t.Errorf("expanded to %q, %v", out, err)
+		}
+	})
+}
+
 // FuzzExpand: reading in pieces gives what reading at once does, and text without
 // handles stays as it is.
 func FuzzExpand(f *testing.F) {
@@ -545,8 +596,10 @@ func FuzzExpand(f *testing.F) {
 	f.Add("mcpwasm_", "mcpwasm_secret_0123", uint8(1))
 	f.Fuzz(func(t *testing.T, a, b string, step uint8) {
 		text := a + h + b + o + a + h[:len(h)-1] + b
-		want := strings.NewReplacer(h, "<T>", o, "<O>").Replace(text)
-		mark := func(v string) string { return map[string]string{canary: "<T>", "another-value": "<O>"}[v] }
+		want := strings.NewReplacer(h, "<T-escaped>", o, "<O-escaped>").Replace(text)
+		mark := func(v string) string {
+			return map[string]string{canary: "<T-escaped>", "another-value": "<O-escaped>"}[v]
+		}
 		got, used, err := s.Expand(t.Context(), https("h"), "body", text, mark)
 		if err != nil || !used || got != want {
 			t.Fatalf("%q is %q (%v), want %q", text, got, err, want)

@@ -104,6 +104,11 @@ func (s *Set) read(ctx context.Context, sec *secret) (string, error) {
 		s.log.Error("a secret cannot be read", "server", s.server, "secret", sec.name, "provider", sec.source, "error", s.Scrub(err.Error()))
 		return "", effect.Errorf(plugins.EffectFailed, "the secret %q cannot be read; the host's log says why", sec.name)
 	}
+	for _, escape := range usualEscapes { // one that was sent before a restart, too
+		if escaped := escape(text); escaped != text {
+			s.learn(sec.name, escaped)
+		}
+	}
 	s.learn(sec.name, text)
 	sec.value = current{text, time.Now()}
 	return text, nil
