@@ -104,7 +104,7 @@ func (x *exchange) perform(ctx context.Context, reply *effect.Reply) error {
 		return err
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing was written
-	return x.answer(resp, reply)
+	return x.answer(ctx, resp, reply)
 }
 
 // decide asks the policy, for all that a server might take the request for.

@@ -422,3 +422,18 @@ func TestSecretCutOff(t *testing.T) {
 		}
 	}
 }
+
+// TestEndAfterTime: an end that comes after the time of a request is none.
+func TestEndAfterTime(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	body := &bounded{ctx: ctx, r: io.MultiReader(strings.NewReader("begun")), left: 100, limit: 100}
+	begun := make([]byte, 5)
+	if _, err := io.ReadFull(body, begun); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if n, err := body.Read(begun); n != 0 || err != context.Canceled {
+		t.Errorf("read %d bytes, %v", n, err)
+	}
+}
