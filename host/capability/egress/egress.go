@@ -58,6 +58,8 @@ type Secrets interface {
 	// Scrub replaces the values that are known, in every form in which an upstream
 	// may echo them.
 	Scrub(text string) string
+	// Shows reports whether text has one of them, whatever the case of its letters.
+	Shows(text string) bool
 	// ScrubReader does so in a stream.
 	ScrubReader(r io.Reader) io.Reader
 }

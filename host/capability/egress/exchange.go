@@ -194,6 +194,12 @@ func (x *exchange) expand(ctx context.Context, place, text string, escape func(s
 	return out, err
 }
 
+// shows reports whether a text has a secret's value, whatever became of the case of
+// its letters.
+func (x *exchange) shows(text string) bool {
+	return x.c.secrets != nil && x.c.secrets.Shows(text)
+}
+
 func (x *exchange) scrub(text string) string {
 	if x.c.secrets == nil {
 		return text

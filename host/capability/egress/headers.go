@@ -136,7 +136,8 @@ func (x *exchange) expandHeader(ctx context.Context, value string) (string, erro
 }
 
 // replyHeaders are a response's headers as the guest gets them: in the order of
-// their names, without those of the connection.
+// their names, without those of the connection and those whose name has a secret:
+// net/http has changed the case of a name, so that it cannot be scrubbed.
 func (x *exchange) replyHeaders(h http.Header) [][2]string {
 	dropped := slices.Clone(hopByHop)
 	for _, v := range h["Connection"] {
@@ -146,11 +147,11 @@ func (x *exchange) replyHeaders(h http.Header) [][2]string {
 	}
 	out := [][2]string{}
 	for name, values := range h {
-		if slices.Contains(dropped, name) {
+		if slices.Contains(dropped, name) || x.shows(name) {
 			continue
 		}
 		for _, v := range values {
-			out = append(out, [2]string{x.scrub(name), x.scrub(v)})
+			out = append(out, [2]string{name, x.scrub(v)})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -106,6 +107,10 @@ func (f *fakeSecrets) Scrub(text string) string {
 		text = strings.ReplaceAll(text, form, masked)
 	}
 	return text
+}
+
+func (f *fakeSecrets) Shows(text string) bool {
+	return f.known.Load() && strings.Contains(strings.ToLower(text), strings.ToLower(f.value))
 }
 
 func (f *fakeSecrets) ScrubReader(r io.Reader) io.Reader {
@@ -327,6 +332,21 @@ func TestSecretDoesNotComeBack(t *testing.T) {
 			})
 			if r := must(t, c, get(url)); r.body != masked || r.header("X-Stored") != masked || r.ContentLength != -1 {
 				t.Errorf("%q, %v, length %d", r.body, r.Headers, r.ContentLength)
+			}
+		})
+	}
+	for version, start := range map[string]func(*httptest.Server){"HTTP/1.1": (*httptest.Server).StartTLS, "HTTP/2.0": startHTTP2} {
+		t.Run("header name, "+version, func(t *testing.T) {
+			f := tokenFor("example.com")
+			f.value = "caNary-tOken-7"
+			c, _ := secure(t, Config{Secrets: f}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header()["caNary-tOken-7"] = []string{"a"}
+				w.Header()["X-caNary-tOken-7-y"] = []string{"b"}
+				w.Header().Set("X-Other", "c")
+			}), start)
+			r := must(t, c, get(tokenURL))
+			if all := strings.ToLower(fmt.Sprint(r.Headers)); strings.Contains(all, "canary") || r.header("X-Other") != "c" {
+				t.Errorf("%s has %s", r.Protocol, all)
 			}
 		})
 	}

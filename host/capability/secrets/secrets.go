@@ -223,6 +223,11 @@ func (s *Set) Perform(_ context.Context, _ effect.Call, r effect.Request, reply 
 // "[secret:NAME]", in every form that the package's comment lists.
 func (s *Set) Scrub(text string) string { return s.matcher.Load().Text(text) }
 
+// Shows reports whether text has a value that [Set.Scrub] would replace if the case
+// of its ASCII letters were another one. It is for names that were brought into
+// lower or canonical case, where there is nothing to put a mark in place of.
+func (s *Set) Shows(text string) bool { return s.matcher.Load().Shows(text) }
+
 // ScrubReader is [Set.Scrub] for a stream. Text is held back only for as long as
 // it may be the beginning of a value. A value that is read while the stream runs
 // is replaced in the rest of it.

@@ -587,6 +587,23 @@ func TestEscaped(t *testing.T) {
 	})
 }
 
+// TestShows: a value shows in any case of its letters, once it is known.
+func TestShows(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(grant("O", "OTHER", "h")))
+	if s.Shows("another-value") {
+		t.Error("before it is known the value shows")
+	}
+	if err := s.Learn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{"Another-Value": true, "X-ANOTHER-VALUE-Y": true, "Another-Valu": false, "Content-Security-Policy": false} {
+		if s.Shows(text) != want {
+			t.Errorf("%q shows: %v", text, !want)
+		}
+	}
+}
+
 // FuzzExpand: reading in pieces gives what reading at once does, and text without
 // handles stays as it is.
 func FuzzExpand(f *testing.F) {
