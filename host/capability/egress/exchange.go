@@ -111,7 +111,7 @@ func (x *exchange) perform(ctx context.Context, reply *effect.Reply) error {
 func (x *exchange) decide() error {
 	methods := []string{x.method}
 	for _, h := range x.headers {
-		if slices.Contains(overrides, h.name) {
+		if slices.Contains(overrides, known(h.name)) {
 			methods = append(methods, strings.ToUpper(strings.TrimSpace(h.value)))
 		}
 	}

@@ -94,7 +94,7 @@ func (x *exchange) move(resp *http.Response) error {
 // dropSecrets drops the headers that have a secret, and all that are credentials.
 func (x *exchange) dropSecrets() {
 	x.headers = slices.DeleteFunc(x.headers, func(h header) bool {
-		return slices.Contains(credentials, h.name) || holdsSecret(h.value, x.holds)
+		return slices.Contains(credentials, known(h.name)) || holdsSecret(h.value, x.holds)
 	})
 }
 
@@ -102,6 +102,6 @@ func (x *exchange) dropSecrets() {
 func (x *exchange) dropBody() {
 	x.body = &body{}
 	x.headers = slices.DeleteFunc(x.headers, func(h header) bool {
-		return strings.HasPrefix(h.name, "Content-") || slices.Contains(overrides, h.name)
+		return strings.HasPrefix(known(h.name), "Content-") || slices.Contains(overrides, known(h.name))
 	})
 }
