@@ -67,16 +67,22 @@ func (x *exchange) move(resp *http.Response) error {
 	if err != nil {
 		return invalidf("url: %v", reason(err))
 	}
+	// Hosts are brought into lower case, and cut short in errors: no message has
+	// one that could not be scrubbed any more.
+	secret := x.scrub(text) != text || x.shows(text)
 	next, err := parseLocation(x.location.url(x.location.query).ResolveReference(ref).String())
-	if err != nil {
+	switch {
+	case err != nil && secret:
+		return invalidf("url: is no good one, and has a secret")
+	case err != nil:
 		return err
 	}
-	if x.secret && x.location.scheme == schemeHTTPS && next.scheme == schemeHTTP {
+	if x.secret && !secret && x.location.scheme == schemeHTTPS && next.scheme == schemeHTTP {
 		return effect.Errorf(plugins.EffectDenied, "%s is not encrypted, and a secret was sent", next.place())
 	}
 	if !next.sameOrigin(&x.location) {
-		if x.scrub(text) != text {
-			return effect.Errorf(plugins.EffectDenied, "%s is another origin, and the URL has a secret", next.origin())
+		if secret {
+			return effect.Errorf(plugins.EffectDenied, "the URL is of another origin, and has a secret")
 		}
 		x.dropSecrets()
 	}

@@ -381,6 +381,25 @@ func TestSecretDoesNotComeBack(t *testing.T) {
 			t.Errorf("the value is in %q", e.Message)
 		}
 	})
+	for name, to := range map[string]string{
+		"in a host":             "https://caNary-tOken-7.example.com/",
+		"in a host without TLS": "http://caNary-tOken-7.example.com/",
+		"in a bad port":         "https://x:caNary-tOken-7/",
+		"in a long host":        "https://" + strings.Repeat("x.", 46) + "caNary-tOken-7!/",
+	} {
+		t.Run("redirect, "+name, func(t *testing.T) {
+			f := tokenFor("example.com")
+			f.value = "caNary-tOken-7"
+			c, _ := tokenAPI(t, f, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header()["Location"] = []string{to}
+				w.WriteHeader(302)
+			})
+			_, e := perform(t, c, authorized(tokenURL, handle).with("redirects", 1))
+			if e == nil || strings.Contains(strings.ToLower(e.Message+e.Grant), "canary") {
+				t.Errorf("%v", e)
+			}
+		})
+	}
 	t.Run("redirect that is denied", func(t *testing.T) {
 		c, _ := tokenAPI(t, tokenFor("example.com"), func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "/a/"+escapedValue+":1/")
