@@ -195,7 +195,10 @@ func (s *Set) openSecrets(ctx context.Context, c Config) (problems plugins.Grant
 }
 
 func (s *Set) openHandlers(c Config, asked *plugins.Requests) {
-	out := egress.Config{Server: c.Server, Granted: s.held.HTTP, Secrets: s.secrets, Limits: c.HTTP}
+	out := egress.Config{Server: c.Server, Granted: s.held.HTTP, Limits: c.HTTP}
+	if len(s.held.Secrets) > 0 {
+		out.Secrets = s.secrets
+	}
 	keep := kv.Config{Server: c.Server, Scope: c.Scope, Granted: c.Grants.KV, HasManifest: asked != nil, Store: c.Store}
 	if asked != nil {
 		out.Asked, keep.Asked = append([]plugins.HTTPRequest{}, asked.HTTP...), asked.KV

@@ -200,6 +200,8 @@ func headerAttacks() []attack {
 	}
 	override := header("X-HTTP-Method-Override", "DELETE", denied, "may not send DELETE")
 	override.granted = []plugins.HTTPGrant{{Scheme: "http", Host: "api.example.com", Methods: []string{"GET", "POST"}}}
+	variable := header("x_http_method_OVERRIDE", "DELETE", denied, "may not send DELETE")
+	variable.granted = override.granted
 	return []attack{
 		header("Host", "evil.test", invalid, "is the host's"), header("hOST", "evil.test", invalid, "is the host's"),
 		header("Content-Length", "3", invalid, "is the host's"), header("Transfer-Encoding", "chunked", invalid, "is the host's"),
@@ -209,7 +211,12 @@ func headerAttacks() []attack {
 		header("Authorization", "Bearer x", denied, "handle of a secret into it; who runs the server gives it the token as a secret: --secret"), header("Proxy-Authorization", "Basic eA==", denied, "handle"),
 		header("Cookie", "a=b", denied, "handle"), header("X", "a\r\nHost: evil.test", invalid, "control"),
 		header("X\r\nY", "a", invalid, "is no name"), header("X:", "a", invalid, "is no name"), header("", "a", invalid, "is no name"),
-		header(":authority", "evil.test", invalid, "is no name"), header("X-NUL", "a\x00b", invalid, "control"), override,
+		header(":authority", "evil.test", invalid, "is no name"), header("X-NUL", "a\x00b", invalid, "control"), override, variable,
+		header("X_Original_URL", "/admin", invalid, "is the host's"), header("X.Rewrite-Url", "/admin", invalid, "is the host's"),
+		header("Content_Length", "3", invalid, "is the host's"), header("Proxy_Authorization", "Basic eA==", denied, "handle"),
+		header("Forwarded", "for=127.0.0.1", invalid, "is the host's"), header("X-Forwarded-For", "127.0.0.1", invalid, "is the host's"),
+		header("x_forwarded_host", "evil.test", invalid, "is the host's"), header("X-Original-Method", "DELETE", invalid, "is the host's"),
+		header("X-Rewrite-Path", "/admin", invalid, "is the host's"), header("Expect", "100-continue", invalid, "is the host's"),
 	}
 }
 

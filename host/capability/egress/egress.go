@@ -21,7 +21,6 @@ import (
 	"crypto/x509"
 	"io"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
@@ -53,9 +52,14 @@ type Secrets interface {
 	// ExpandReader does so in a stream, with the place "body"; errors come out of
 	// Read.
 	ExpandReader(ctx context.Context, t effect.Target, r io.Reader, escape func(string) string) io.Reader
-	// Scrub replaces the values that were ever used, in every form in which an
-	// upstream may echo them.
+	// Learn makes all values known to Scrub. Whoever is asked may have one that was
+	// sent before this process started.
+	Learn(ctx context.Context) error
+	// Scrub replaces the values that are known, in every form in which an upstream
+	// may echo them.
 	Scrub(text string) string
+	// Shows reports whether text has one of them, whatever the case of its letters.
+	Shows(text string) bool
 	// ScrubReader does so in a stream.
 	ScrubReader(r io.Reader) io.Reader
 }
@@ -111,8 +115,6 @@ type Client struct {
 	limits    Limits
 	transport *http.Transport
 	dial      dialFunc // net.Dialer's; tests put a network of their own there
-	// exposed says that a secret was sent: answers may have it from now on.
-	exposed atomic.Bool
 	// closed ends with Close.
 	closed context.Context
 	close  context.CancelFunc

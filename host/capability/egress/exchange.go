@@ -90,6 +90,9 @@ func (x *exchange) perform(ctx context.Context, reply *effect.Reply) error {
 	if err := x.decide(); err != nil { // before the guest's body is waited for
 		return err
 	}
+	if err := x.learn(ctx); err != nil { // before anything can come back
+		return err
+	}
 	x.body.start(ctx)
 	if x.redirects > 0 || x.may() {
 		if err := x.body.keep(); err != nil {
@@ -101,14 +104,14 @@ func (x *exchange) perform(ctx context.Context, reply *effect.Reply) error {
 		return err
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing was written
-	return x.answer(resp, reply)
+	return x.answer(ctx, resp, reply)
 }
 
 // decide asks the policy, for all that a server might take the request for.
 func (x *exchange) decide() error {
 	methods := []string{x.method}
 	for _, h := range x.headers {
-		if slices.Contains(overrides, h.name) {
+		if slices.Contains(overrides, known(h.name)) {
 			methods = append(methods, strings.ToUpper(strings.TrimSpace(h.value)))
 		}
 	}
@@ -132,9 +135,6 @@ func (x *exchange) send(ctx context.Context) (*http.Response, error) {
 	}
 	if _, ok := req.Header["Range"]; ok && x.guarded {
 		return nil, effect.Errorf(plugins.EffectDenied, "header Range: a secret is sent there, and a part of an answer could have a part of it")
-	}
-	if x.secret {
-		x.c.exposed.Store(true)
 	}
 	resp, err := x.c.transport.RoundTrip(req)
 	if err != nil {
@@ -175,6 +175,15 @@ func (x *exchange) holds(text string) bool {
 	return x.c.secrets != nil && x.c.secrets.Holds(text)
 }
 
+// learn makes every value known that an answer may have: even where no secret is
+// sent, the other side may have got one elsewhere, or long ago.
+func (x *exchange) learn(ctx context.Context) error {
+	if x.c.secrets == nil {
+		return nil
+	}
+	return x.c.secrets.Learn(ctx)
+}
+
 // expand puts secrets in place of their handles, for where the request goes now.
 func (x *exchange) expand(ctx context.Context, place, text string, escape func(string) string) (string, error) {
 	if x.c.secrets == nil {
@@ -183,6 +192,12 @@ func (x *exchange) expand(ctx context.Context, place, text string, escape func(s
 	out, used, err := x.c.secrets.Expand(ctx, x.location.target(), place, text, escape)
 	x.secret = x.secret || used
 	return out, err
+}
+
+// shows reports whether a text has a secret's value, whatever became of the case of
+// its letters.
+func (x *exchange) shows(text string) bool {
+	return x.c.secrets != nil && x.c.secrets.Shows(text)
 }
 
 func (x *exchange) scrub(text string) string {

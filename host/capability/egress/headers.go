@@ -33,9 +33,13 @@ var hopByHop = []string{
 	"Connection", "Proxy-Connection", "Keep-Alive", "Te", "Transfer-Encoding", "Upgrade", "Trailer", "Http2-Settings",
 }
 
-// hostHeaders are the other headers that the host sends itself, or that make some
-// servers take a request for one to another path than was decided on.
-var hostHeaders = []string{"Host", contentLength, "Accept-Encoding", "X-Original-Url", "X-Rewrite-Url"}
+// hostHeaders are the other headers that the host sends itself, or that are only a
+// proxy's to say.
+var hostHeaders = []string{"Host", contentLength, "Accept-Encoding", "Expect", "Forwarded"}
+
+// hostPrefixes are what the names of others begin with: those that make some servers
+// take a request for one to another path or from another place than it is.
+var hostPrefixes = []string{"X-Forwarded-", "X-Original-", "X-Rewrite-"}
 
 // credentials are the headers that only a secret may stand in.
 var credentials = []string{"Authorization", "Proxy-Authorization", "Cookie"}
@@ -46,6 +50,24 @@ var overrides = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Ov
 
 // header is one that the guest sends, its name in canonical form.
 type header struct{ name, value string }
+
+// known is the name by which a header is decided on. Servers that hand headers to
+// programs as variables (RFC 3875, 4.1.18) write "_" for "-", some of them for any
+// other sign as well: "X_Original.URL" is X-Original-Url to what reads them.
+func known(name string) string {
+	return http.CanonicalHeaderKey(strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '-'
+	}, name))
+}
+
+// isHosts reports whether a header, by its known name, is not for guests to send.
+func isHosts(name string) bool {
+	return slices.Contains(hopByHop, name) || slices.Contains(hostHeaders, name) ||
+		slices.ContainsFunc(hostPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+}
 
 // parseHeaders checks a guest's headers. holds reports whether a text has the
 // handle of a secret.
@@ -80,9 +102,9 @@ func checkHeader(name, value string, holds func(string) bool) error {
 		return effect.Errorf(plugins.EffectDenied, "headers: a secret may not stand in a name")
 	case strings.IndexFunc(value, unicode.IsControl) >= 0:
 		return invalidf("header %s: has control characters", canonical)
-	case slices.Contains(hopByHop, canonical), slices.Contains(hostHeaders, canonical):
+	case isHosts(known(name)):
 		return invalidf("header %s: is the host's", canonical)
-	case slices.Contains(credentials, canonical) && !holdsSecret(value, holds):
+	case slices.Contains(credentials, known(name)) && !holdsSecret(value, holds):
 		return effect.Errorf(plugins.EffectDenied, "header %s: is the host's: put the handle of a secret into it; "+
 			"who runs the server gives it the token as a secret: --secret NAME=… and --env KEY=secret:NAME", canonical)
 	}
@@ -137,7 +159,8 @@ func (x *exchange) expandHeader(ctx context.Context, value string) (string, erro
 }
 
 // replyHeaders are a response's headers as the guest gets them: in the order of
-// their names, without those of the connection.
+// their names, without those of the connection and those whose name has a secret:
+// net/http has changed the case of a name, so that it cannot be scrubbed.
 func (x *exchange) replyHeaders(h http.Header) [][2]string {
 	dropped := slices.Clone(hopByHop)
 	for _, v := range h["Connection"] {
@@ -147,11 +170,11 @@ func (x *exchange) replyHeaders(h http.Header) [][2]string {
 	}
 	out := [][2]string{}
 	for name, values := range h {
-		if slices.Contains(dropped, name) {
+		if slices.Contains(dropped, name) || x.shows(name) {
 			continue
 		}
 		for _, v := range values {
-			out = append(out, [2]string{x.scrub(name), x.scrub(v)})
+			out = append(out, [2]string{name, x.scrub(v)})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })

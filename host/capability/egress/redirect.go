@@ -67,16 +67,22 @@ func (x *exchange) move(resp *http.Response) error {
 	if err != nil {
 		return invalidf("url: %v", reason(err))
 	}
+	// Hosts are brought into lower case, and cut short in errors: no message has
+	// one that could not be scrubbed any more.
+	secret := x.scrub(text) != text || x.shows(text)
 	next, err := parseLocation(x.location.url(x.location.query).ResolveReference(ref).String())
-	if err != nil {
+	switch {
+	case err != nil && secret:
+		return invalidf("url: is no good one, and has a secret")
+	case err != nil:
 		return err
 	}
-	if x.secret && x.location.scheme == schemeHTTPS && next.scheme == schemeHTTP {
+	if x.secret && !secret && x.location.scheme == schemeHTTPS && next.scheme == schemeHTTP {
 		return effect.Errorf(plugins.EffectDenied, "%s is not encrypted, and a secret was sent", next.place())
 	}
 	if !next.sameOrigin(&x.location) {
-		if x.scrub(text) != text {
-			return effect.Errorf(plugins.EffectDenied, "%s is another origin, and the URL has a secret", next.origin())
+		if secret {
+			return effect.Errorf(plugins.EffectDenied, "the URL is of another origin, and has a secret")
 		}
 		x.dropSecrets()
 	}
@@ -94,7 +100,7 @@ func (x *exchange) move(resp *http.Response) error {
 // dropSecrets drops the headers that have a secret, and all that are credentials.
 func (x *exchange) dropSecrets() {
 	x.headers = slices.DeleteFunc(x.headers, func(h header) bool {
-		return slices.Contains(credentials, h.name) || holdsSecret(h.value, x.holds)
+		return slices.Contains(credentials, known(h.name)) || holdsSecret(h.value, x.holds)
 	})
 }
 
@@ -102,6 +108,6 @@ func (x *exchange) dropSecrets() {
 func (x *exchange) dropBody() {
 	x.body = &body{}
 	x.headers = slices.DeleteFunc(x.headers, func(h header) bool {
-		return strings.HasPrefix(h.name, "Content-") || slices.Contains(overrides, h.name)
+		return strings.HasPrefix(known(h.name), "Content-") || slices.Contains(overrides, known(h.name))
 	})
 }

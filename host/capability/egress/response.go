@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -20,7 +21,7 @@ type result struct {
 }
 
 // answer sends the response to the guest, as it comes.
-func (x *exchange) answer(resp *http.Response, reply *effect.Reply) error {
+func (x *exchange) answer(ctx context.Context, resp *http.Response, reply *effect.Reply) error {
 	if err := x.readable(resp); err != nil {
 		return err
 	}
@@ -28,7 +29,7 @@ func (x *exchange) answer(resp *http.Response, reply *effect.Reply) error {
 	if resp.ContentLength > limit && x.method != http.MethodHead {
 		return tooLong(limit)
 	}
-	if x.c.exposed.Load() && x.method != http.MethodHead {
+	if x.c.secrets != nil && x.method != http.MethodHead {
 		// Scrubbing may change the length.
 		resp.ContentLength = -1
 		resp.Header.Del(contentLength)
@@ -37,7 +38,7 @@ func (x *exchange) answer(resp *http.Response, reply *effect.Reply) error {
 	if err := reply.Head(head); err != nil {
 		return replyError{err}
 	}
-	var r io.Reader = &bounded{r: resp.Body, left: limit, limit: limit}
+	var r io.Reader = &bounded{ctx: ctx, r: resp.Body, left: limit, limit: limit}
 	if x.c.secrets != nil {
 		r = x.c.secrets.ScrubReader(r)
 	}
@@ -60,8 +61,11 @@ func tooLong(limit int64) *plugins.EffectError {
 	return effect.Errorf(plugins.EffectLimit, "the response's body is longer than %d bytes", limit)
 }
 
-// bounded gives an error where a body is longer than its limit.
+// bounded gives an error where a body is longer than its limit, and where it ends
+// because its time does: a server that sees the connection being closed may still
+// end its answer properly, in the midst of what it has to say.
 type bounded struct {
+	ctx         context.Context // of the request
 	r           io.Reader
 	left, limit int64
 }
@@ -70,6 +74,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
 		return max(n+int(b.left), 0), tooLong(b.limit)
+	}
+	if err == io.EOF && b.ctx.Err() != nil {
+		return n, b.ctx.Err()
 	}
 	return n, err
 }

@@ -1,9 +1,11 @@
 package egress
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -28,12 +30,19 @@ type fakeSecrets struct {
 	hosts []string
 	value string
 	place string // the only place where it may stand, "" for all
-	used  atomic.Bool
+	known atomic.Bool
+	fails error // of Learn
+	ended error // of the last body that was scrubbed
 }
 
 func tokenFor(hosts ...string) *fakeSecrets { return &fakeSecrets{hosts: hosts, value: value} }
 
 func (f *fakeSecrets) May(t effect.Target) bool { return slices.Contains(f.hosts, t.Host) }
+
+func (f *fakeSecrets) Learn(context.Context) error {
+	f.known.Store(f.fails == nil)
+	return f.fails
+}
 
 func (f *fakeSecrets) Holds(text string) bool { return strings.Contains(text, handle) }
 
@@ -47,7 +56,6 @@ func (f *fakeSecrets) Expand(_ context.Context, t effect.Target, place, text str
 	if f.place != "" && f.place != place {
 		return "", false, effect.Errorf(plugins.EffectDenied, "the secret TOKEN is not for a %s", place)
 	}
-	f.used.Store(true)
 	v := f.value
 	if escape != nil {
 		v = escape(v)
@@ -59,12 +67,16 @@ func (f *fakeSecrets) Expand(_ context.Context, t effect.Target, place, text str
 type fakeReader struct {
 	r    io.Reader
 	f    func(string) (string, error)
+	end  *error // where the error of r goes, if anywhere
 	done io.Reader
 }
 
 func (r *fakeReader) Read(p []byte) (int, error) {
 	if r.done == nil {
 		all, err := io.ReadAll(r.r)
+		if r.end != nil {
+			*r.end = err
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -86,7 +98,7 @@ func (f *fakeSecrets) ExpandReader(ctx context.Context, t effect.Target, r io.Re
 
 // Scrub knows the value as it is, and within JSON and queries.
 func (f *fakeSecrets) Scrub(text string) string {
-	if !f.used.Load() {
+	if !f.known.Load() {
 		return text
 	}
 	quoted, _ := json.Marshal(f.value)
@@ -97,8 +109,12 @@ func (f *fakeSecrets) Scrub(text string) string {
 	return text
 }
 
+func (f *fakeSecrets) Shows(text string) bool {
+	return f.known.Load() && strings.Contains(strings.ToLower(text), strings.ToLower(f.value))
+}
+
 func (f *fakeSecrets) ScrubReader(r io.Reader) io.Reader {
-	return &fakeReader{r: r, f: func(text string) (string, error) { return f.Scrub(text), nil }}
+	return &fakeReader{r: r, f: func(text string) (string, error) { return f.Scrub(text), nil }, end: &f.ended}
 }
 
 const escapedValue = "canary+%22%267"
@@ -308,6 +324,41 @@ func TestSecretDoesNotComeBack(t *testing.T) {
 			t.Errorf("%q, length %d", r.body, r.ContentLength)
 		}
 	})
+	for name, url := range map[string]string{"host that may have it": tokenURL, "other host": "https://www.example.com/"} {
+		t.Run("sent before a restart, "+name, func(t *testing.T) {
+			c, _ := tokenAPI(t, tokenFor("example.com"), func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("X-Stored", value)
+				_, _ = io.WriteString(w, value)
+			})
+			if r := must(t, c, get(url)); r.body != masked || r.header("X-Stored") != masked || r.ContentLength != -1 {
+				t.Errorf("%q, %v, length %d", r.body, r.Headers, r.ContentLength)
+			}
+		})
+	}
+	for version, start := range map[string]func(*httptest.Server){"HTTP/1.1": (*httptest.Server).StartTLS, "HTTP/2.0": startHTTP2} {
+		t.Run("header name, "+version, func(t *testing.T) {
+			f := tokenFor("example.com")
+			f.value = "caNary-tOken-7"
+			c, _ := secure(t, Config{Secrets: f}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header()["caNary-tOken-7"] = []string{"a"}
+				w.Header()["X-caNary-tOken-7-y"] = []string{"b"}
+				w.Header().Set("X-Other", "c")
+			}), start)
+			r := must(t, c, get(tokenURL))
+			if all := strings.ToLower(fmt.Sprint(r.Headers)); strings.Contains(all, "canary") || r.header("X-Other") != "c" {
+				t.Errorf("%s has %s", r.Protocol, all)
+			}
+		})
+	}
+	t.Run("value that cannot be read", func(t *testing.T) {
+		f := tokenFor("example.com")
+		f.fails = effect.Errorf(plugins.EffectFailed, "the secret TOKEN cannot be read")
+		c, last := tokenAPI(t, f, nil)
+		fails(t, c, get("https://www.example.com/"), plugins.EffectFailed, "cannot be read")
+		if last.method != "" {
+			t.Error("the server got a request")
+		}
+	})
 	t.Run("content coding", func(t *testing.T) {
 		c, _ := tokenAPI(t, tokenFor("example.com"), func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "br "+value)
@@ -330,6 +381,25 @@ func TestSecretDoesNotComeBack(t *testing.T) {
 			t.Errorf("the value is in %q", e.Message)
 		}
 	})
+	for name, to := range map[string]string{
+		"in a host":             "https://caNary-tOken-7.example.com/",
+		"in a host without TLS": "http://caNary-tOken-7.example.com/",
+		"in a bad port":         "https://x:caNary-tOken-7/",
+		"in a long host":        "https://" + strings.Repeat("x.", 46) + "caNary-tOken-7!/",
+	} {
+		t.Run("redirect, "+name, func(t *testing.T) {
+			f := tokenFor("example.com")
+			f.value = "caNary-tOken-7"
+			c, _ := tokenAPI(t, f, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header()["Location"] = []string{to}
+				w.WriteHeader(302)
+			})
+			_, e := perform(t, c, authorized(tokenURL, handle).with("redirects", 1))
+			if e == nil || strings.Contains(strings.ToLower(e.Message+e.Grant), "canary") {
+				t.Errorf("%v", e)
+			}
+		})
+	}
 	t.Run("redirect that is denied", func(t *testing.T) {
 		c, _ := tokenAPI(t, tokenFor("example.com"), func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "/a/"+escapedValue+":1/")
@@ -341,4 +411,68 @@ func TestSecretDoesNotComeBack(t *testing.T) {
 			t.Errorf("the value is in %q, %q", e.Message, e.Grant)
 		}
 	})
+}
+
+// TestSecretCutOff: whatever ends a body early is an error to what looks through
+// it, not the end, where it would give away what it holds back.
+func TestSecretCutOff(t *testing.T) {
+	t.Parallel()
+	begun := func(w http.ResponseWriter, text string) {
+		_, _ = io.WriteString(w, text)
+		_ = http.NewResponseController(w).Flush()
+	}
+	tests := map[string]http.HandlerFunc{
+		"/limit": func(w http.ResponseWriter, _ *http.Request) { begun(w, strings.Repeat("x", 1001)) },
+		"/deadline": func(w http.ResponseWriter, r *http.Request) {
+			begun(w, "x")
+			<-r.Context().Done()
+		},
+		"/chunked": func(w http.ResponseWriter, _ *http.Request) {
+			begun(w, "x")
+			panic(http.ErrAbortHandler)
+		},
+		"/length": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set(contentLength, "9")
+			begun(w, "x")
+			panic(http.ErrAbortHandler)
+		},
+		"/gzip": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set(contentEncoding, "gzip")
+			z := gzip.NewWriter(w)
+			_, _ = z.Write([]byte("x"))
+			_ = z.Flush()
+		},
+	}
+	for version, start := range map[string]func(*httptest.Server){"HTTP/1.1": (*httptest.Server).StartTLS, "HTTP/2.0": startHTTP2} {
+		for path, answer := range tests {
+			t.Run(version+path, func(t *testing.T) {
+				t.Parallel()
+				f := tokenFor("example.com")
+				c, _ := secure(t, Config{Secrets: f, Limits: Limits{ResponseBytes: 1000}}, answer, start)
+				req := get(tokenURL)
+				if path == "/deadline" {
+					req = req.with("timeoutMs", 500)
+				}
+				r, e := perform(t, c, req)
+				if e == nil || r.Protocol != version || f.ended == nil {
+					t.Errorf("%s ended with %v, the body with %v", r.Protocol, e, f.ended)
+				}
+			})
+		}
+	}
+}
+
+// TestEndAfterTime: an end that comes after the time of a request is none.
+func TestEndAfterTime(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	body := &bounded{ctx: ctx, r: io.MultiReader(strings.NewReader("begun")), left: 100, limit: 100}
+	begun := make([]byte, 5)
+	if _, err := io.ReadFull(body, begun); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if n, err := body.Read(begun); n != 0 || err != context.Canceled {
+		t.Errorf("read %d bytes, %v", n, err)
+	}
 }

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
 // May reports whether some secret may be sent to a target at all.
@@ -63,12 +66,9 @@ func (s *Set) expand(ctx context.Context, t effect.Target, place, text string, e
 	}
 	var out strings.Builder
 	for ; sec != nil; at, sec = s.find(text) {
-		value, err := s.valueFor(ctx, t, place, sec)
+		value, err := s.valueFor(ctx, t, place, sec, escape)
 		if err != nil {
 			return "", false, err
-		}
-		if escape != nil {
-			value = escape(value)
 		}
 		out.WriteString(text[:at])
 		out.WriteString(value)
@@ -78,12 +78,43 @@ func (s *Set) expand(ctx context.Context, t effect.Target, place, text string, e
 	return out.String(), true, nil
 }
 
-// valueFor returns a secret's value if it may be sent to a target in a place.
-func (s *Set) valueFor(ctx context.Context, t effect.Target, place string, sec *secret) (string, error) {
+// valueFor returns a secret's value, escaped, if it may be sent to a target in a
+// place.
+func (s *Set) valueFor(ctx context.Context, t effect.Target, place string, sec *secret, escape func(string) string) (string, error) {
 	if denial := sec.allows(t, place); denial != nil {
 		return "", denial
 	}
-	return s.read(ctx, sec)
+	value, err := s.read(ctx, sec)
+	if err != nil || escape == nil {
+		return value, err
+	}
+	return s.escaped(sec, value, escape)
+}
+
+// escaped returns what escape makes of a value. The scrubber knows it before it is
+// sent: an upstream that has it in base64 has none of the value's own forms.
+func (s *Set) escaped(sec *secret, value string, escape func(string) string) (string, error) {
+	out := escape(value)
+	switch {
+	case out == value:
+		return out, nil
+	case len(out) < MinValueBytes:
+		return "", effect.Errorf(plugins.EffectFailed, "the secret %q cannot be escaped: too little is left of it to be told from other text", sec.name)
+	}
+	s.learn(sec.name, out)
+	return out, nil
+}
+
+// usualEscapes are those that values are sent with: within strings of JSON, and in
+// forms and queries.
+var usualEscapes = []func(string) string{escapeJSON, url.QueryEscape}
+
+func escapeJSON(text string) string {
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		return text // a string always encodes
+	}
+	return string(quoted[1 : len(quoted)-1])
 }
 
 // basicCredential returns what stands behind the base64 of a Basic credential,
@@ -162,13 +193,10 @@ func (e *expander) expand(text string) {
 		if sec == nil {
 			return
 		}
-		value, err := e.set.valueFor(e.ctx, e.target, PlaceBody, sec)
+		value, err := e.set.valueFor(e.ctx, e.target, PlaceBody, sec, e.escape)
 		if err != nil {
 			e.err = err
 			return
-		}
-		if e.escape != nil {
-			value = e.escape(value)
 		}
 		e.out.WriteString(value)
 		text = text[at+handleLen:]

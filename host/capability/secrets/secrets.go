@@ -8,19 +8,22 @@
 // values in what comes back.
 //
 // Values come from a [Provider]: [Env], [File], [Command], or the encrypted store
-// of package vault. They are read at first use, kept for [KeepValue], and stay
-// known to the scrubber afterwards.
+// of package vault. They are read when one is sent, or all at once by [Set.Learn],
+// which comes before anything that may have one in it. They are kept for
+// [KeepValue], and stay known to the scrubber afterwards.
 //
 // # What scrubbing sees, and what not
 //
 // A value is recognised as it is, reversed, in base64 (both alphabets, wherever it
 // stands in a longer text) and in hexadecimal, each of them also with any of its
-// characters escaped as in URLs, JSON or HTML, up to twice over. It is not
+// characters escaped as in URLs, JSON or HTML, up to twice over. What the host itself
+// makes of a value for JSON or a form is recognised like a value. It is not
 // recognised in anything else: encrypted, hashed, compressed, in other encodings
 // (base32, UTF-16), in pieces with other text between them or in several responses,
 // or in part. A server to which a secret is sent can give it to the guest if it
 // means to; grant a secret only for hosts that may know it. Scrubbing is for those
-// that echo it.
+// that echo it. A value that was replaced by another before this process started is
+// known to nobody here.
 package secrets
 
 import (
@@ -220,16 +223,22 @@ func (s *Set) Perform(_ context.Context, _ effect.Call, r effect.Request, reply 
 // "[secret:NAME]", in every form that the package's comment lists.
 func (s *Set) Scrub(text string) string { return s.matcher.Load().Text(text) }
 
+// Shows reports whether text has a value that [Set.Scrub] would replace if the case
+// of its ASCII letters were another one. It is for names that were brought into
+// lower or canonical case, where there is nothing to put a mark in place of.
+func (s *Set) Shows(text string) bool { return s.matcher.Load().Shows(text) }
+
 // ScrubReader is [Set.Scrub] for a stream. Text is held back only for as long as
 // it may be the beginning of a value. A value that is read while the stream runs
 // is replaced in the rest of it.
 func (s *Set) ScrubReader(r io.Reader) io.Reader { return scrub.NewReader(r, s.matcher.Load) }
 
-// keepOld is how many values of a secret the scrubber knows. A secret whose value
-// is another one whenever it is read would fill the memory otherwise.
+// keepOld is how many texts of a secret the scrubber knows: values, and what
+// escaping makes of them. A secret whose value is another one whenever it is read
+// would fill the memory otherwise.
 const keepOld = 32
 
-// learn makes the scrubber know a value.
+// learn makes the scrubber know a value, or an escaped one.
 func (s *Set) learn(name, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,7 +11,10 @@ import (
 	"log/slog"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -433,11 +436,47 @@ func TestValueErrors(t *testing.T) {
 			if strings.Contains(log.String(), `"server"`) {
 				t.Errorf("the log says %s, to a logger that names the server", log.String())
 			}
+			if err := s.Learn(t.Context()); !errors.As(err, &e) || e.Kind != plugins.EffectFailed {
+				t.Errorf("learning ends with %v", err)
+			}
 			if !strings.Contains(log.String(), tt.log) || strings.Contains(log.String(), "canary") {
 				t.Errorf("the log says %s", log.String())
 			}
 		})
 	}
+}
+
+// TestLearn: all values are known before one was sent, and read once for all callers.
+func TestLearn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var reads atomic.Int32
+		c := config(grant("other", "OTHER", "i"), plugins.SecretGrant{Name: "T", Provider: "slow", Hosts: []string{"h"}})
+		c.Providers["slow"] = changing{func() (string, error) {
+			time.Sleep(time.Second)
+			return fmt.Sprintf("value-number-%d", reads.Add(1)), nil
+		}}
+		s := open(t, c)
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() {
+				if err := s.Learn(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if got, want := s.Scrub("value-number-1 another-value"), "[secret:T] [secret:other]"; got != want || reads.Load() != 1 {
+			t.Errorf("after %d reads the values are %q, want %q", reads.Load(), got, want)
+		}
+		time.Sleep(secrets.KeepValue)
+		if err := s.Learn(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got, want := s.Scrub("value-number-1 value-number-2"), "[secret:T] [secret:T]"; got != want {
+			t.Errorf("later the values are %q, want %q", got, want)
+		}
+	})
 }
 
 // TestWaiting has two that want a value which takes long to read: the one that
@@ -460,6 +499,9 @@ func TestWaiting(t *testing.T) {
 		_, _, err := s.Expand(ctx, https("h"), "header", handle(t, s, "T"), nil)
 		if e, ok := errors.AsType[*plugins.EffectError](err); !ok || e.Kind != plugins.EffectTimeout {
 			t.Errorf("the error is %v", err)
+		}
+		if e, ok := errors.AsType[*plugins.EffectError](s.Learn(ctx)); !ok || e.Kind != plugins.EffectTimeout {
+			t.Errorf("learning ends with %v", e)
 		}
 		close(release)
 		if err := <-first; err != nil {
@@ -498,6 +540,73 @@ func TestCanary(t *testing.T) {
 	}
 }
 
+// TestEscaped: what escaping made of a value is scrubbed like one, in every form,
+// and also if it was sent before this process started.
+func TestEscaped(t *testing.T) {
+	t.Parallel()
+	quoted := func(v string) string { b, _ := json.Marshal(v); return string(b[1 : len(b)-1]) }
+	own := func(v string) string { return strings.ReplaceAll(v, "/", "(slash)") }
+	learn := func(t *testing.T, s *secrets.Set, _ func(string) string) error { return s.Learn(t.Context()) }
+	expand := func(t *testing.T, s *secrets.Set, escape func(string) string) error {
+		_, _, err := s.Expand(t.Context(), https("h"), "body", handle(t, s, "T"), escape)
+		return err
+	}
+	stream := func(t *testing.T, s *secrets.Set, escape func(string) string) error {
+		_, err := io.Copy(io.Discard, s.ExpandReader(t.Context(), https("h"), strings.NewReader(handle(t, s, "T")), escape))
+		return err
+	}
+	tests := []struct {
+		name   string
+		know   func(*testing.T, *secrets.Set, func(string) string) error
+		escape func(string) string
+	}{
+		{"JSON, before", learn, quoted}, {"form, before", learn, url.QueryEscape},
+		{"JSON", expand, quoted}, {"form", expand, url.QueryEscape}, {"another", expand, own}, {"another in a stream", stream, own},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := open(t, config(grant("T", "TOKEN", "h")))
+			if err := tt.know(t, s, tt.escape); err != nil {
+				t.Fatal(err)
+			}
+			sent := tt.escape(canary)
+			reversed := []rune(sent)
+			slices.Reverse(reversed)
+			for form, text := range map[string]string{
+				"plain": sent, "base64": base64.RawStdEncoding.EncodeToString([]byte(sent)), "hex": fmt.Sprintf("%x", sent), "reversed": string(reversed),
+			} {
+				if got := s.Scrub("<" + text + ">"); got != "<[secret:T]>" {
+					t.Errorf("%s: %q is %q", form, text, got)
+				}
+			}
+		})
+	}
+	t.Run("to nearly nothing", func(t *testing.T) {
+		s := open(t, config(grant("T", "TOKEN", "h")))
+		out, _, err := s.Expand(t.Context(), https("h"), "body", handle(t, s, "T"), func(v string) string { return v[:7] })
+		if e, ok := errors.AsType[*plugins.EffectError](err); !ok || e.Kind != plugins.EffectFailed || out != "" {
+			t.Errorf("expanded to %q, %v", out, err)
+		}
+	})
+}
+
+// TestShows: a value shows in any case of its letters, once it is known.
+func TestShows(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(grant("O", "OTHER", "h")))
+	if s.Shows("another-value") {
+		t.Error("before it is known the value shows")
+	}
+	if err := s.Learn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{"Another-Value": true, "X-ANOTHER-VALUE-Y": true, "Another-Valu": false, "Content-Security-Policy": false} {
+		if s.Shows(text) != want {
+			t.Errorf("%q shows: %v", text, !want)
+		}
+	}
+}
+
 // FuzzExpand: reading in pieces gives what reading at once does, and text without
 // handles stays as it is.
 func FuzzExpand(f *testing.F) {
@@ -507,8 +616,10 @@ func FuzzExpand(f *testing.F) {
 	f.Add("mcpwasm_", "mcpwasm_secret_0123", uint8(1))
 	f.Fuzz(func(t *testing.T, a, b string, step uint8) {
 		text := a + h + b + o + a + h[:len(h)-1] + b
-		want := strings.NewReplacer(h, "<T>", o, "<O>").Replace(text)
-		mark := func(v string) string { return map[string]string{canary: "<T>", "another-value": "<O>"}[v] }
+		want := strings.NewReplacer(h, "<T-escaped>", o, "<O-escaped>").Replace(text)
+		mark := func(v string) string {
+			return map[string]string{canary: "<T-escaped>", "another-value": "<O-escaped>"}[v]
+		}
 		got, used, err := s.Expand(t.Context(), https("h"), "body", text, mark)
 		if err != nil || !used || got != want {
 			t.Fatalf("%q is %q (%v), want %q", text, got, err, want)

@@ -67,6 +67,20 @@ func oneLine(b []byte) string {
 	return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 }
 
+// Learn reads the values that this set has not read within [KeepValue], so that
+// scrubbing knows all of them: after a restart somebody else may still have one that
+// was sent before it. Callers at the same time share a read, and one that finds all
+// values fresh reads none. An error is a *plugins.EffectError; what comes in after it
+// must not be passed on.
+func (s *Set) Learn(ctx context.Context) error {
+	for _, sec := range s.byName {
+		if _, err := s.read(ctx, sec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // read returns the value of a secret. The scrubber knows it before anybody else.
 func (s *Set) read(ctx context.Context, sec *secret) (string, error) {
 	select {
@@ -89,6 +103,11 @@ func (s *Set) read(ctx context.Context, sec *secret) (string, error) {
 	if err != nil {
 		s.log.Error("a secret cannot be read", "secret", sec.name, "provider", sec.source, "error", s.Scrub(err.Error()))
 		return "", effect.Errorf(plugins.EffectFailed, "the secret %q cannot be read; the host's log says why", sec.name)
+	}
+	for _, escape := range usualEscapes { // one that was sent before a restart, too
+		if escaped := escape(text); escaped != text {
+			s.learn(sec.name, escaped)
+		}
 	}
 	s.learn(sec.name, text)
 	sec.value = current{text, time.Now()}

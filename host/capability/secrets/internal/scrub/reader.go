@@ -8,7 +8,9 @@ const chunk = 32 << 10
 // NewReader returns r with values replaced. current is asked for the matcher after
 // every read, so that a value that is used while a text comes in is found in the
 // rest of it. A text is held back for as long as it may be the beginning of a
-// value, and no longer.
+// value, and no longer. Where r ends with another error than io.EOF, what is held
+// back is dropped: whoever decides where a text breaks off could have it break off
+// within a value.
 func NewReader(r io.Reader, current func() *Matcher) io.Reader {
 	return &reader{src: r, current: current}
 }
@@ -63,7 +65,7 @@ func (r *reader) fill(p []byte) (int, error) {
 		r.scanner.scan(held)
 	}
 	r.scanner.scan(in[:n])
-	r.out = r.scanner.settle(r.out[:0], err != nil)
+	r.out = r.scanner.settle(r.out[:0], err == io.EOF) // no error that wraps it: that is a text cut off
 	r.rest = r.out
 	return 0, err
 }

@@ -2,9 +2,11 @@ package scrub
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 // TestReaderHolds says how much of a text is held back.
@@ -79,16 +81,23 @@ func TestReaderLearns(t *testing.T) {
 	}
 }
 
+// TestReaderError: a text that breaks off within a value does not show its beginning.
 func TestReaderError(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("connection reset")
-	src := io.MultiReader(strings.NewReader("k3y-v4lu k3y-"), errorReader{broken})
-	got, err := io.ReadAll(NewReader(src, func() *Matcher { return matcher("k3y-v4lu") }))
-	if string(got) != mark+" k3y-" || !errors.Is(err, broken) {
-		t.Errorf("read %q, %v", got, err)
+	for name, err := range map[string]error{
+		"broken": broken, "cut off": io.ErrUnexpectedEOF, "an end that is wrapped": fmt.Errorf("the connection: %w", io.EOF),
+	} {
+		for how, wrap := range map[string]func(io.Reader) io.Reader{
+			"alone": func(r io.Reader) io.Reader { return r }, "with data": iotest.DataErrReader,
+		} {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				src := wrap(io.MultiReader(strings.NewReader("k3y-v4lu k3y-v4l"), iotest.ErrReader(err)))
+				got, end := io.ReadAll(NewReader(src, func() *Matcher { return matcher("k3y-v4lu") }))
+				if string(got) != mark+" " || end != err {
+					t.Errorf("read %q, %v", got, end)
+				}
+			})
+		}
 	}
 }
-
-type errorReader struct{ err error }
-
-func (r errorReader) Read([]byte) (int, error) { return 0, r.err }

@@ -12,7 +12,10 @@
 // value.
 package scrub
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // Matcher knows the values that are to be taken out. It is immutable; the nil
 // Matcher knows none.
@@ -23,6 +26,9 @@ type Matcher struct {
 	pairs   [1 << 16 / 64]uint64
 	byPair  map[[2]byte][]*pattern
 	byFirst [256][]*pattern
+
+	shortest int             // value, in bytes
+	folded   func() *Matcher // of the same values, whatever the case of letters
 }
 
 // pattern is one form of a value.
@@ -44,12 +50,21 @@ func New(values []Value) *Matcher {
 	if len(values) == 0 {
 		return nil
 	}
-	m := &Matcher{byPair: map[[2]byte][]*pattern{}}
+	values = slices.Clone(values) // the caller may change them before they are folded
+	m := build(values, false)
+	m.folded = sync.OnceValue(func() *Matcher { return build(values, true) })
+	return m
+}
+
+func build(values []Value, fold bool) *Matcher {
+	m := &Matcher{byPair: map[[2]byte][]*pattern{}, shortest: len(values[0].Text)}
 	s := speller{}
 	for _, v := range values {
+		m.shortest = min(m.shortest, len(v.Text))
 		for _, units := range forms(v.Text) {
 			p := &pattern{index: len(m.patterns), mark: v.Mark}
 			for _, u := range units {
+				u.fold = fold
 				p.units = append(p.units, s.spell(u))
 			}
 			m.add(p)
@@ -98,4 +113,16 @@ func (m *Matcher) Text(text string) string {
 		return text
 	}
 	return string(s.settle(nil, true))
+}
+
+// Shows reports whether a value is in text in any form, whatever the case of ASCII
+// letters: what somebody may have brought into another case. The first call with a
+// text that is long enough takes as long as [New].
+func (m *Matcher) Shows(text string) bool {
+	if m == nil || len(text) < m.shortest { // no form is shorter than its value
+		return false
+	}
+	s := scanner{m: m.folded()}
+	s.scan([]byte(text))
+	return len(s.found) > 0
 }

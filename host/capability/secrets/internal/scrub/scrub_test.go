@@ -135,6 +135,49 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestShows has values and their forms whose letters are of another case.
+func TestShows(t *testing.T) {
+	t.Parallel()
+	for valueName, value := range values {
+		m := matcher(value)
+		for name, write := range writings {
+			t.Run(valueName+"/"+name, func(t *testing.T) {
+				for _, fold := range []func(byte) byte{lower, upper} {
+					text := []byte("x-" + write(value) + "-y")
+					for i, b := range text {
+						text[i] = fold(b)
+					}
+					if !m.Shows(string(text)) {
+						t.Errorf("%s does not show", text)
+					}
+				}
+			})
+		}
+		for _, text := range []string{"", "x", "Content-Type", "Strict-Transport-Security", value[1:], value[:len(value)-1]} {
+			if m.Shows(text) && value != values["repeats"] {
+				t.Errorf("%s: %q shows", valueName, text)
+			}
+		}
+	}
+	if (*Matcher)(nil).Shows("anything") {
+		t.Error("no value shows")
+	}
+}
+
+func lower(b byte) byte {
+	if b >= 'A' && b <= 'Z' {
+		b |= 0x20
+	}
+	return b
+}
+
+func upper(b byte) byte {
+	if b >= 'a' && b <= 'z' {
+		b &^= 0x20
+	}
+	return b
+}
+
 // TestBase64 has the value at every place within a longer text that is in base64.
 func TestBase64(t *testing.T) {
 	t.Parallel()

@@ -53,10 +53,10 @@ func (n *node) insert(s string, fold bool) {
 }
 
 // unit is one place of a pattern: one of several characters. With breaks a line
-// may end before it.
+// may end before it; with fold ASCII letters may be of either case.
 type unit struct {
-	runes  string
-	breaks bool
+	runes        string
+	breaks, fold bool
 }
 
 // speller makes a trie for each unit, once.
@@ -91,7 +91,7 @@ func (u unit) trie() *node {
 	}
 	for _, r := range u.runes {
 		for _, end := range ends {
-			root.insert(end+string(r), false)
+			root.insert(end+string(r), u.fold)
 			for _, e := range escapes(r) {
 				root.insert(end+e, true)
 			}
