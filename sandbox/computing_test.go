@@ -75,11 +75,12 @@ func TestComputing(t *testing.T) {
 	for _, r := range raw {
 		t.Run("time and memory/"+r.name, func(t *testing.T) {
 			p := start(t, beside(t, built(t, "hostile", r.module+".wasm"), ""))
-			if !strings.HasPrefix(r.module, "start-") {
+			starting := strings.HasPrefix(r.module, "start-")
+			if !starting {
 				ready(t, p, "attacker__unknown")
 			}
 			want := []string{r.want}
-			attack{tool: "attacker__attack", want: want, extra: r.extra}.run(t, p)
+			attack{tool: "attacker__attack", want: want, extra: r.extra, fromStart: starting}.run(t, p)
 		})
 	}
 }
@@ -102,7 +103,7 @@ func TestModules(t *testing.T) {
 		t.Run("modules/"+name, func(t *testing.T) {
 			config := beside(t, built(t, "hostile", name+".wasm"), "")
 			p := start(t, strings.Replace(config, "startDeadline: 500ms}", "startDeadline: 500ms, compile: 5s}", 1))
-			a := attack{tool: "attacker__attack", deadline: 10 * time.Second, quick: true, never: []string{"\x1b", "\u202e"}}
+			a := attack{tool: "attacker__attack", deadline: 10 * time.Second, quick: true, never: []string{"\x1b", "\u202e"}, fromStart: true}
 			a.run(t, p)
 		})
 	}
