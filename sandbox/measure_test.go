@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -72,10 +73,12 @@ func printTable() {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
+var limitHit = regexp.MustCompile(`limit \w+=`)
+
 func shorten(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
-	if i := strings.Index(s, "limit "); i > 0 {
-		s = s[i:]
+	if i := limitHit.FindStringIndex(s); i != nil {
+		s = s[i[0]:]
 	}
 	if r := []rune(s); len(r) > 60 {
 		s = string(r[:59]) + "…"
