@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -116,8 +117,8 @@ func TestSecrets(t *testing.T) {
 	found := scanFor("the guest's memory, what it got in plain", marker)
 	found.want, found.never = []string{"found "}, []string{"found 0 in"}
 	attacks = append(attacks, found)
-	for name, form := range forms {
-		a := scanFor("the guest's memory, the secret "+name, form)
+	for _, name := range slices.Sorted(maps.Keys(forms)) {
+		a := scanFor("the guest's memory, the secret "+name, forms[name])
 		a.want = []string{"found 0 in"}
 		attacks = append(attacks, a)
 	}
