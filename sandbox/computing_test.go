@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,11 +74,12 @@ func TestComputing(t *testing.T) {
 	for _, r := range raw {
 		t.Run("time and memory/"+r.name, func(t *testing.T) {
 			p := start(t, beside(t, built(t, "hostile", r.module+".wasm"), ""))
-			if !strings.HasPrefix(r.module, "start-") {
+			starting := strings.HasPrefix(r.module, "start-")
+			if !starting {
 				ready(t, p, "attacker__unknown")
 			}
 			want := []string{r.want}
-			attack{tool: "attacker__attack", want: want, extra: r.extra}.run(t, p)
+			attack{tool: "attacker__attack", want: want, extra: r.extra, fromStart: starting}.run(t, p)
 		})
 	}
 }
@@ -88,18 +91,61 @@ func ready(t *testing.T, p *process, tool string) {
 	p.call(t, "neighbour__greet", `{"name":"you"}`)
 }
 
-// TestModules has modules that cannot run, or cost too much to bring up.
+// outcomes are what becomes of the modules that cannot run, or cost too much to
+// bring up: why they are refused, or the bound that they hit. What a module
+// "survived" is one that is strange but allowed.
+var outcomes = map[string]string{
+	"bad-code":          "the module is not valid: invalid function",
+	"bad-component":     "it is a component",
+	"bad-count":         `damaged WebAssembly: section "import" at byte 8: it ends too early`,
+	"bad-custom-1gb":    "damaged WebAssembly: section at byte 547: it ends too early",
+	"bad-empty":         "the file is empty",
+	"bad-half":          "damaged WebAssembly: section at byte 189: it ends too early",
+	"bad-handler-type":  "the module is not valid: its export mcpwasm_v1_handle",
+	"bad-import":        "it imports what this host does not have: env.system",
+	"bad-import-global": "it imports what this host does not have: env.__memory_base",
+	"bad-import-socket": "it imports what this host does not have: wasi_snapshot_preview1.sock_open",
+	"bad-import-type":   "the module is not valid: its import wasi_snapshot_preview1.fd_write",
+	"bad-leb":           "damaged WebAssembly: section at byte 8: a number is too long",
+	"bad-name":          "survived",
+	"bad-opcode":        "invalid instruction 0xff",
+	"bad-order":         `damaged WebAssembly: section at byte 547: a second section "type"`,
+	"bad-section-size":  "damaged WebAssembly: section at byte 8: it ends too early",
+	"bomb-custom":       "damaged WebAssembly: more than 10000 sections",
+	"bomb-data-outside": "the guest trapped: data[1]: out of bounds",
+	"bomb-element-out":  "survived",
+	"bomb-exports":      `section "export" at byte 93: 1000002 entries; the most are 100000`,
+	"bomb-functions":    "it has 2000001 functions, at most 1000000 are allowed",
+	"bomb-globals":      "it has 2000000 globals, at most 100000 are allowed",
+	"bomb-ifs":          "limit compile=2s",
+	"bomb-imports":      `section "import" at byte 28: 1000002 entries; the most are 100000`,
+	"bomb-locals":       "it has 4000000000 locals or more, at most 50000 are allowed",
+	"bomb-locals-many":  "its functions have more than 33554432 locals in all",
+	"bomb-loops":        "limit compile=2s",
+	"bomb-memories":     "the module is not valid: section memory",
+	"bomb-memory-size":  "its memory starts with 4GiB, the limit is memory=64MiB",
+	"bomb-nest":         "limit compile=2s",
+	"bomb-segments":     "it has 2000000 element segments, at most 100000 are allowed",
+	"bomb-straight":     "it has 21000004 bytes, at most 7654321 are allowed",
+	"bomb-table":        "limit compile=2s",
+	"bomb-table-size":   "it has a table of 4000000000 elements, at most 1048576 are allowed",
+	"bomb-tables":       "it has 1000 tables, at most 16 are allowed",
+}
+
+// TestModules brings up every module that is in outcomes, and knows of no other.
 func TestModules(t *testing.T) {
 	modules, err := filepath.Glob(filepath.Join("..", "bin", "hostile", "b[ao]*-*.wasm"))
-	if err != nil || len(modules) == 0 {
-		t.Fatal("no modules: run make sandbox, which builds them", err)
+	if err != nil || len(modules) != len(outcomes) {
+		t.Errorf("%d modules for %d outcomes, %v: run make sandbox, which builds them", len(modules), len(outcomes), err)
 	}
-	for _, m := range modules {
-		name := strings.TrimSuffix(filepath.Base(m), ".wasm")
+	for _, name := range slices.Sorted(maps.Keys(outcomes)) {
 		t.Run("modules/"+name, func(t *testing.T) {
 			config := beside(t, built(t, "hostile", name+".wasm"), "")
-			p := start(t, strings.Replace(config, "startDeadline: 500ms}", "startDeadline: 500ms, compile: 5s}", 1))
-			a := attack{tool: "attacker__attack", deadline: 10 * time.Second, quick: true, never: []string{"\x1b", "\u202e"}}
+			p := start(t, strings.Replace(config, "startDeadline: 500ms}", "startDeadline: 500ms, compile: 2s}", 1))
+			a := attack{
+				tool: "attacker__attack", deadline: 10 * time.Second, quick: true, fromStart: true,
+				want: []string{outcomes[name]}, never: []string{"\x1b", "\u202e"},
+			}
 			a.run(t, p)
 		})
 	}

@@ -1,16 +1,17 @@
 package sandbox
 
 import (
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -80,6 +81,7 @@ func TestFiles(t *testing.T) {
 	must(os.Symlink("../data-evil", filepath.Join(data, "chain2")))
 	must(os.Symlink("nowhere", filepath.Join(data, "dangling")))
 	makeSpecial(t, filepath.Join(data, "fifo"))
+	device := makeDevice(filepath.Join(data, "device"))
 	p := start(t, attackerConfig(t, "    grants: {mounts: ['"+data+":/data:rw:1MiB']}\n"))
 	read := func(name, path string) attack {
 		return attack{name: name, tool: "read", arguments: pathArgument(path), want: []string{"error"}, never: []string{canary}}
@@ -110,9 +112,32 @@ func TestFiles(t *testing.T) {
 		with("quota of bytes", "write", `{"path":"/data/big","size":4000000}`, "error"),
 		with("open files", "open-files", `{"path":"/data/mine"}`, "opened"),
 	})
+	if device == nil {
+		runAll(t, "files", p, []attack{read("device node", "/data/device")})
+	} else {
+		impossible(t, "files/device node", device)
+	}
 	if b, err := os.ReadFile(secret); err != nil || string(b) != canary {
 		t.Errorf("the file next door: %q, %v", b, err)
 	}
+}
+
+// impossible has a line in the table for an attack that this machine is not able
+// to make.
+func impossible(t *testing.T, name string, why error) {
+	t.Run(name, func(t *testing.T) {
+		row{attack: strings.ReplaceAll(name, " ", "_"), outcome: "not possible here: " + why.Error()}.keep(t)
+	})
+}
+
+// TestManyFiles makes files in the scratch folder until the host refuses, which
+// takes longer than the other attacks on files are given.
+func TestManyFiles(t *testing.T) {
+	config := strings.Replace(attackerConfig(t, "    grants: {mounts: ['"+t.TempDir()+":/data']}\n"), "deadline: 2s", "deadline: 20s", 1)
+	runAll(t, "files", start(t, config), []attack{{
+		name: "quota of files", tool: "many-files", arguments: `{"path":"/tmp","size":100000}`,
+		want: []string{"error: open /tmp/10000: Quota exceeded"}, deadline: 20 * time.Second,
+	}})
 }
 
 func TestNetwork(t *testing.T) {
@@ -139,9 +164,14 @@ func TestNetwork(t *testing.T) {
 		}
 	}))
 	defer granted.Close()
-	p := start(t, attackerConfig(t, "    grants: {http: ['"+granted.URL+"']}\n"),
-		"HTTP_PROXY="+forbidden.URL, "HTTPS_PROXY="+forbidden.URL, "http_proxy="+forbidden.URL, "ALL_PROXY="+forbidden.URL)
 	port := forbidden.URL[strings.LastIndex(forbidden.URL, ":")+1:]
+	private, unknown := privateName()
+	byName := ""
+	if unknown == nil {
+		byName = ", 'http://" + private + ":" + port + "'"
+	}
+	p := start(t, attackerConfig(t, "    grants: {http: ['"+granted.URL+"'"+byName+"]}\n"),
+		"HTTP_PROXY="+forbidden.URL, "HTTPS_PROXY="+forbidden.URL, "http_proxy="+forbidden.URL, "ALL_PROXY="+forbidden.URL)
 	fetch := func(name, target string, want ...string) attack {
 		b, _ := json.Marshal(map[string]any{"url": target, "redirects": 5})
 		if want == nil {
@@ -174,60 +204,42 @@ func TestNetwork(t *testing.T) {
 	for name, to := range map[string]string{"an undeclared host": forbidden.URL, "the metadata address": "http://169.254.169.254/", "a file": "file:///etc/passwd", "another form": "http://[::ffff:127.0.0.1]:" + port} {
 		list = append(list, fetch("redirect to "+name, granted.URL+"/redirect?to="+url.QueryEscape(to)))
 	}
+	if unknown == nil {
+		list = append(list, fetch("name that resolves to a private address", "http://"+private+":"+port, "which is not a public address"))
+	} else {
+		impossible(t, "network/name that resolves to a private address", unknown)
+	}
 	runAll(t, "network", p, list)
 	if n := hits.Load(); n != 0 {
 		t.Errorf("an undeclared destination was reached %d times", n)
 	}
 }
 
-func TestSecrets(t *testing.T) {
-	var seen atomic.Int64
-	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b, _ := io.ReadAll(r.Body)
-		all := r.Header.Get("X-Key") + r.Header.Get("Authorization") + r.URL.RawQuery + string(b)
-		if strings.Contains(all, canary) {
-			seen.Add(1)
+// privateName returns a name other than localhost that this machine resolves to
+// 127.0.0.1, where the stand-ins listen.
+func privateName() (string, error) {
+	names, _ := net.LookupAddr("127.0.0.1") // there may be none
+	if own, err := os.Hostname(); err == nil {
+		names = append(names, own)
+	}
+	for _, name := range names {
+		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		addresses, err := net.LookupHost(name)
+		if err == nil && !strings.HasPrefix(name, "localhost") && slices.Contains(addresses, "127.0.0.1") {
+			return name, nil
 		}
-		fmt.Fprintf(w, "%s %s %s %s", all, base64.StdEncoding.EncodeToString([]byte(all)), hex.EncodeToString([]byte(all)), url.QueryEscape(all))
-		w.Header().Set("X-Echo", all)
-	}))
-	defer echo.Close()
-	state := t.TempDir()
-	p := start(t, attackerConfig(t, "    grants:\n      http: ['"+echo.URL+"']\n      secrets: {key: 'env:HOST_CANARY@"+strings.TrimPrefix(echo.URL, "http://")+"'}\n"),
-		"HOST_CANARY="+canary, "XDG_STATE_HOME="+state, "XDG_DATA_HOME="+state)
-	never := []string{canary, base64.StdEncoding.EncodeToString([]byte(canary)), hex.EncodeToString([]byte(canary))}
-	use := func(name, place string) attack {
-		return attack{name: name, tool: "fetch", arguments: fmt.Sprintf(`{"url":%q,"secret":"key",%s}`, echo.URL, place), never: never}
 	}
-	masked := []byte(canary)
-	for i := range masked {
-		masked[i] = ^masked[i]
-	}
-	runAll(t, "secrets", p, []attack{
-		use("echo of a header", `"headers":[["X-Key","SECRET"]]`), use("echo of a credential", `"headers":[["Authorization","Bearer SECRET"]]`),
-		use("echo of a body", `"body":"{\"k\":\"SECRET\"}"`), {name: "environment", tool: "environment", never: never},
-		{name: "the guest's memory", tool: "scan", arguments: fmt.Sprintf(`{"masked":%q}`, base64.StdEncoding.EncodeToString(masked)),
-			want: []string{"found 0 in"}, never: never},
-	})
-	if seen.Load() < 3 {
-		t.Errorf("the secret arrived %d times where it was granted, want 3", seen.Load())
-	}
-	for _, dir := range []string{state, cacheDir} {
-		_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, _ error) error {
-			if b, err := os.ReadFile(path); !d.IsDir() && err == nil && strings.Contains(string(b), canary) {
-				t.Errorf("%s has the secret", path)
-			}
-			return nil
-		})
-	}
+	return "", errors.New("no name but localhost is resolved to 127.0.0.1")
 }
 
 func TestMessages(t *testing.T) {
 	p := start(t, attackerConfig(t, ""))
 	ready(t, p, "attacker__ok")
-	call := func(arguments string) string {
-		return `{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"neighbour__greet","arguments":` + arguments + `,` + meta + `}}`
+	to := func(tool, arguments string) string {
+		return `{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"` + tool + `","arguments":` + arguments + `,` + meta + `}}`
 	}
+	call := func(arguments string) string { return to("neighbour__greet", arguments) }
+	const numbers = `{"n":9007199254740993,"big":123456789012345678901234567890,"fraction":0.10000000000000000555,"huge":1e400}`
 	for _, m := range []struct{ name, line, want string }{
 		{"duplicate key", call(`{"name":"a","name":"b"}`), `"error"`},
 		{"keys that differ in case", call(`{"name":"a","NAME":"b"}`), `"error"`},
@@ -235,6 +247,7 @@ func TestMessages(t *testing.T) {
 		{"keys that differ in a Kelvin sign", call(`{"k":"a","\u212a":"b"}`), `"error"`},
 		{"depth of 10,000", call(strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000)), `"error"`},
 		{"invalid UTF-8", call("{\"name\":\"\xff\xfe\"}"), `"error"`},
+		{"numbers beyond 2^53", to("attacker__exact", numbers), `"structuredContent":` + numbers},
 		{"100 MB", call(`{"name":"` + strings.Repeat("x", 100<<20) + `"}`), `"error"`},
 	} {
 		t.Run("messages/"+m.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -72,10 +73,12 @@ func printTable() {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
+var limitHit = regexp.MustCompile(`limit \w+=`)
+
 func shorten(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
-	if i := strings.Index(s, "limit "); i > 0 {
-		s = s[i:]
+	if i := limitHit.FindStringIndex(s); i != nil {
+		s = s[i[0]:]
 	}
 	if r := []rune(s); len(r) > 60 {
 		s = string(r[:59]) + "…"
@@ -87,12 +90,15 @@ func shorten(s string) string {
 type attack struct {
 	name            string
 	tool, arguments string
-	// want are parts of what the caller or the operator reads.
+	// want are parts of what the caller or, since the attack began, the operator
+	// reads.
 	want []string
 	// never are parts that must not be in it.
 	never []string
 	// deadline is when it must have ended, by default that of the process.
 	deadline time.Duration
+	// fromStart attacks began with their process: bringing them up is the attack.
+	fromStart bool
 	// quick attacks are over too soon for a neighbour to notice.
 	quick bool
 	// extra memory that is accounted for elsewhere, in kB.
@@ -104,6 +110,10 @@ type attack struct {
 // run attacks a process that has a neighbour, and checks every bar.
 func (a attack) run(t *testing.T, p *process) {
 	t.Helper()
+	since := p.stderr.len()
+	if a.fromStart {
+		since = 0
+	}
 	if mustAnswer := p.call(t, "neighbour__greet", `{"name":"you"}`); mustAnswer.Error != nil {
 		t.Fatalf("the neighbour: %s", mustAnswer.text())
 	}
@@ -115,7 +125,7 @@ func (a attack) run(t *testing.T, p *process) {
 			r.alone = neighbour(t, p, nil)
 		}
 		answer := a.once(t, p, &r)
-		a.check(t, p, &r, answer)
+		a.check(t, p, &r, answer, since)
 		if a.quick || float64(r.beside) <= neighbourBar*float64(r.alone) || try == tries-1 {
 			break
 		}
@@ -159,17 +169,24 @@ func (a attack) once(t *testing.T, p *process, r *row) response {
 	return answer
 }
 
-func (a attack) check(t *testing.T, p *process, r *row, answer response) {
+// check compares what the caller got, and what the host has logged since a place
+// in its standard error, with what the attack is to come to. What the host logs may come
+// after its answer.
+func (a attack) check(t *testing.T, p *process, r *row, answer response, since int) {
 	t.Helper()
 	r.outcome = answer.text()
-	all := answer.text() + p.stderr.String()
 	for _, want := range a.want {
-		if !strings.Contains(all, want) {
-			t.Errorf("%q lacks %q: %s", answer.text(), want, tail(p.stderr.String()))
-		} else if !strings.Contains(r.outcome, want) {
-			r.outcome = want
+		if strings.Contains(answer.text(), want) {
+			continue
 		}
+		line, ok := p.logged(want, since)
+		if !ok {
+			t.Errorf("%q lacks %q: %s", answer.text(), want, tail(p.stderr.since(since)))
+			continue
+		}
+		r.outcome = line
 	}
+	all := answer.Line + answer.text() + p.stderr.String()
 	for _, never := range a.never {
 		if strings.Contains(all, never) {
 			t.Errorf("%q has %q", all, never)

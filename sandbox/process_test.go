@@ -73,6 +73,29 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
+func (b *buffer) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Len()
+}
+
+func (b *buffer) since(offset int) string { return b.String()[offset:] }
+
+// logged waits for a text in what was written to standard error since an offset,
+// and returns the rest of its line.
+func (p *process) logged(text string, since int) (string, bool) {
+	for end := time.Now().Add(patience / 6); ; time.Sleep(10 * time.Millisecond) {
+		log := p.stderr.since(since)
+		if i := strings.Index(log, text); i >= 0 {
+			line, _, _ := strings.Cut(log[i:], "\n")
+			return line, true
+		}
+		if time.Now().After(end) {
+			return "", false
+		}
+	}
+}
+
 // cacheDir is shared by all processes, so that a module is compiled once.
 var cacheDir string
 

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/mcpwasm/mcpwasm/plugins/pdk"
 	_ "github.com/mcpwasm/mcpwasm/plugins/pdk/hosthttp" // net/http goes through the host
@@ -13,6 +14,7 @@ import (
 func init() {
 	s := pdk.New("hostile", "1.0.0")
 	attack(s, "ok", func(context.Context, none) (string, error) { return "ok", nil })
+	pdk.AddRawTool(s, json.RawMessage(`{"name":"exact","inputSchema":{"type":"object"}}`), exact)
 	addComputing(s)
 	addEnvironment(s)
 	addFiles(s)
@@ -34,4 +36,11 @@ func attack[T any](s *pdk.Server, name string, do func(context.Context, T) (stri
 			}
 			return pdk.TextResult(text), nil
 		})
+}
+
+// exact answers with the very bytes of its arguments.
+func exact(_ context.Context, arguments json.RawMessage) (*pdk.ToolResult, error) {
+	r := pdk.TextResult(string(arguments))
+	r.Structured = arguments
+	return r, nil
 }

@@ -71,6 +71,7 @@ func fetch(ctx context.Context, in request) (string, error) {
 	}
 	defer reply.Close() //nolint:errcheck // it was only read
 	b, err := io.ReadAll(reply)
+	kept = append(kept, b) // a scan of the same instance has to find it
 	return fmt.Sprintf("%s\n%s", head, b), err
 }
 
