@@ -61,7 +61,8 @@ func (a *assembler) body() []byte {
 	f := function{metered: a.metered, out: []byte{1, 1, typeI32}, scratch: localScratch}
 	f.local(opLocalGet, localSize)
 	f.chargeBulk()
-	a.b = append(f.out, opDrop)
+	f.out = append(f.out, opDrop)
+	a.b = f.out
 	a.atOnce()
 	a.do(func() { a.moved(localTo) }, func() { a.moved(localFrom) }, func() { a.number(0) })
 	if a.op == opMemoryCopy {

@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	. "github.com/mcpwasm/mcpwasm/internal/wasmtest" //nolint:staticcheck // modules read like the specification
+	. "github.com/mcpwasm/mcpwasm/internal/wasmtest"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 )

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	. "github.com/mcpwasm/mcpwasm/internal/wasmtest" //nolint:staticcheck // modules read like the specification
+	. "github.com/mcpwasm/mcpwasm/internal/wasmtest"
 	"github.com/tetratelabs/wazero/api"
 )
 
