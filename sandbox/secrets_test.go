@@ -141,7 +141,7 @@ func TestSecrets(t *testing.T) {
 func searchFiles(t *testing.T, dirs ...string) {
 	t.Helper()
 	for _, dir := range dirs {
-		_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, _ error) error {
+		_ = filepath.WalkDir(dir, func(path string, _ os.DirEntry, _ error) error {
 			b, err := os.ReadFile(path)
 			if err != nil {
 				return nil // a folder
