@@ -18,7 +18,7 @@ func TestCheckOwn(t *testing.T) {
 		}
 	}
 	if err := os.Symlink(filepath.Join(base, "home"), filepath.Join(base, "link")); err != nil {
-		t.Skipf("no links here: %v", err)
+		t.Fatal(err)
 	}
 	own := Own{
 		Private: []string{filepath.Join(base, "home/.cache/mcpwasm"), filepath.Join(base, "home/.state/not/there")},
