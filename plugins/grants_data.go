@@ -43,14 +43,15 @@ func ParseMountGrant(text string) (MountGrant, error) {
 	if g.Source == "" && !strings.HasPrefix(text, ":") {
 		return MountGrant{}, fmt.Errorf("the guest's folder is missing behind %q: %s", g.Path, mountForm)
 	}
+	// First, for what follows writes the folders into its errors.
+	if err := g.check(); err != nil {
+		return MountGrant{}, err
+	}
 	if g.Source == "~" || strings.HasPrefix(g.Source, "~/") {
 		return MountGrant{}, fmt.Errorf("%q: ~ is not expanded: write the whole path, or ./%[1]s for a folder of that name", g.Source)
 	}
 	if isDrive(g.Source) {
 		return MountGrant{}, fmt.Errorf("%q reads like a drive without a guest's folder: write %[1]s:%s:/data, or ./%[1]s for a folder of that name", g.Source, g.Path)
-	}
-	if err := g.check(); err != nil {
-		return MountGrant{}, err
 	}
 	return g, nil
 }

@@ -240,6 +240,7 @@ var badMountGrants = []refused{
 	{"no guest folder", "/srv:rw", "want HOSTDIR:GUESTDIR"},
 	{"relative guest folder", "/srv:data", "the guest's folder begins with a slash"},
 	{"drive alone", "C:/data", `"C" reads like a drive without a guest's folder: write C:/data:/data, or ./C`},
+	{"drive and a line's end", "C:/\r", "control character"},
 	{"drive with access", "c:/data:rw", `"c" reads like a drive`},
 	{"unknown access", "/srv:/data:wr", `"wr" behind the guest's folder: want ro or rw`},
 	{"access in upper case", "/srv:/data:RW", "want ro or rw"},
