@@ -129,6 +129,13 @@ type Server struct {
 	// Manifest is what its package asks for; what was granted counts only as
 	// far as it was asked for. Nil where it has none: then the grants decide.
 	Manifest *plugins.Manifest
+	// Definitions are what it is known to offer; lists are answered from them
+	// without running it, and what it says about itself changes nothing. Nil:
+	// it is asked.
+	Definitions *plugins.Definitions
+	// Scope is what its key-value data is kept under, so that a package keeps
+	// its data when it is updated. Default: its name and the path of Source.
+	Scope string
 	// HTTP bounds its requests.
 	HTTP egress.Limits
 	// Clock is the precision of its clocks: they show multiples of it. Default: a

@@ -41,6 +41,10 @@ type Artifact struct {
 	Wasm []byte
 	// Module is what [plugins.Inspect] reads off the binary.
 	Module plugins.Module
+	// Manifest is what its package says about it, nil where it has none.
+	Manifest *plugins.Manifest
+	// Package is the digest of the package's OCI manifest, "" for a plain file.
+	Package string
 }
 
 // Open gets the artifact that a source names: the path of a .wasm file, also

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -21,22 +19,14 @@ import (
 // hostFlags are the flags of every command that brings up a host.
 type hostFlags struct {
 	stateFlags
-	cacheDir string
-	noCache  bool
-	verbose  bool
+	cacheFlags
+	verbose bool
 }
 
 func (f *hostFlags) register(cmd *cobra.Command) {
 	f.stateFlags.register(cmd)
-	cmd.Flags().StringVar(&f.cacheDir, "cache-dir", "", "folder for compiled code (default: mcpwasm in the user's cache folder)")
-	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "keep compiled code in memory only")
+	f.cacheFlags.register(cmd)
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log more to standard error")
-	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if f.noCache && f.cacheDir != "" {
-			return usage("leave one of them out", "--cache-dir and --no-cache contradict each other")
-		}
-		return nil
-	}
 }
 
 // config returns what the flags say. Without a folder for caches, compiled code
@@ -48,25 +38,13 @@ func (f *hostFlags) config(s Streams, level slog.Level) host.Config {
 	c := host.Config{
 		Logger:   slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: level})),
 		Version:  version(),
-		CacheDir: f.cacheDir,
+		CacheDir: f.cacheFlags.dir(),
 		Compile:  compileApart,
 	}
 	state := &lazyState{flags: &f.stateFlags, s: s}
 	c.Private = f.private()
 	c.Store, c.Secrets = state, providers(state, c.Logger)
-	if f.cacheDir == "" && !f.noCache {
-		c.CacheDir = defaultCacheDir()
-	}
 	return c
-}
-
-// defaultCacheDir returns the folder in the user's cache, or "".
-func defaultCacheDir() string {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(dir, "mcpwasm")
 }
 
 // guestFlags are the flags of commands that run one server.
