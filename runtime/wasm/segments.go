@@ -19,7 +19,10 @@ func checkElements(c *cursor) {
 			c.constant()
 		}
 		if flags&(passive|explicit) != 0 {
-			c.byte() // the kind or type of the elements
+			kind := c.byte() // or type, which may have a heap type behind it (5.3.4)
+			if flags&expressions != 0 && (kind == 0x63 || kind == 0x64) {
+				c.skip(1)
+			}
 		}
 		for range c.countBytes() {
 			if flags&expressions != 0 {
