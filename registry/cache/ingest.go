@@ -278,10 +278,11 @@ func (p *partial) discard() error {
 	return errors.Join(p.c.root.Remove(p.name), p.file.Close())
 }
 
-// keep leaves what was fetched for another time. A file that nobody else
-// knows goes.
+// keep leaves what was fetched for another time, if there is something. A file
+// that nobody else knows goes.
 func (p *partial) keep() error {
-	if p.name != ingestPath(p.digest) || p.unkept != nil {
+	info, err := p.file.Stat()
+	if p.name != ingestPath(p.digest) || p.unkept != nil || err != nil || info.Size() == 0 {
 		return p.discard()
 	}
 	return p.file.Close()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 
@@ -113,7 +114,7 @@ func (s *source) Referrers(ctx context.Context, digest string) ([]oci.Descriptor
 
 // Bytes implements [oci.ByteSource].
 func (s *source) Bytes(ctx context.Context, d oci.Descriptor, limit int64) ([]byte, error) {
-	if err := d.Check(limit); err != nil {
+	if err := errors.Join(ctx.Err(), d.Check(limit)); err != nil {
 		return nil, err
 	}
 	content, err := s.c.read(ctx, d.Digest, d.Size, limit)
@@ -126,7 +127,7 @@ func (s *source) Bytes(ctx context.Context, d oci.Descriptor, limit int64) ([]by
 
 // Fetch implements [oci.Source].
 func (s *source) Fetch(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
-	if err := d.Check(1 << 62); err != nil {
+	if err := errors.Join(ctx.Err(), d.Check(math.MaxInt64)); err != nil {
 		return nil, err
 	}
 	r, err := s.c.open(ctx, d, true)
