@@ -51,7 +51,8 @@ type Entry struct {
 	// Reference is where it comes from: registry/repository:tag, or
 	// registry/repository@digest where it was added by its digest alone.
 	Reference string `json:"reference"`
-	// Digest is the one of the package's OCI manifest.
+	// Digest is what the reference resolved to: the package's OCI manifest, or an
+	// index that leads to it.
 	Digest string `json:"digest"`
 	// Package is who the package says it is; nil for a bare module, which has no
 	// manifest.

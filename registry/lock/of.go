@@ -13,7 +13,7 @@ import (
 // running it in a sandbox without grants gave.
 func Of(p *registry.Package, definitions *plugins.Definitions) (Entry, error) {
 	e := Entry{
-		Reference: referenceText(p.Reference), Digest: p.Descriptor.Digest,
+		Reference: referenceText(p.Reference), Digest: p.Reference.Digest,
 		Module:  Module{p.Wasm.Digest, p.Wasm.Size},
 		Signers: p.Verdict.Signers, Unsigned: p.Verdict.Unsigned,
 	}
