@@ -9,7 +9,7 @@
 // The file is JSON in one form, so that a change shows in review as what it is.
 // Every entry carries a hash over itself: what was altered by accident or by
 // hand is not taken for what was approved. Against somebody who can write to the
-// file and computes the hash anew, it can be signed ([Statement]).
+// file and computes the hash anew, it can be signed ([Sign]).
 //
 // The package knows nothing of how servers run.
 package lock
