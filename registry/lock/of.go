@@ -2,31 +2,27 @@ package lock
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry"
 )
 
 // Of describes a verified package as an entry, without grants, time and integrity.
-// Its definitions are those of its manifest. A bare module has none: definitions are then what
-// running it in a sandbox without grants gave.
-func Of(p *registry.Package, definitions *plugins.Definitions) (Entry, error) {
+// Of a bare module, which has no manifest (Package is nil then), it leaves
+// Definitions empty: only running it in a sandbox tells them.
+func Of(p *registry.Package) (Entry, error) {
 	e := Entry{
 		Reference: referenceText(p.Reference), Digest: p.Reference.Digest,
 		Module:  Module{p.Wasm.Digest, p.Wasm.Size},
 		Signers: p.Verdict.Signers, Unsigned: p.Verdict.Unsigned,
 	}
-	if p.Plugin != nil {
-		e.Package = &Package{p.Plugin.Name, p.Plugin.Version}
-		e.Capabilities = p.Plugin.Capabilities
-		definitions = &p.Plugin.Definitions
+	if p.Plugin == nil {
+		return e, nil
 	}
-	if definitions == nil {
-		return Entry{}, fmt.Errorf("%s: the package has no manifest, and its definitions were not read", p.Reference)
-	}
+	e.Package = &Package{p.Plugin.Name, p.Plugin.Version}
+	e.Capabilities = p.Plugin.Capabilities
 	var err error
-	e.Definitions, err = HashDefinitions(*definitions)
+	e.Definitions, err = HashDefinitions(p.Plugin.Definitions)
 	return e, err
 }
 
