@@ -53,9 +53,11 @@ func Locked(ctx context.Context, c Config, client *registry.Client, name string,
 		s.Definitions = &p.Plugin.Definitions
 		return s, nil
 	}
-	if s.Definitions, err = Describe(ctx, c, a.Wasm); err != nil {
+	described, err := Describe(ctx, c, a.Wasm)
+	if err != nil {
 		return Server{}, fmt.Errorf("%s: %w", ref, err)
 	}
+	s.Definitions = &described.Definitions
 	if found.Definitions, err = lock.HashDefinitions(*s.Definitions); err == nil {
 		err = e.Check(found)
 	}
