@@ -24,4 +24,4 @@ func Open(dir string, o Options) (*Cache, error) { return nil, errors.New("to be
 // tag is resolved upstream always; referrers are asked for upstream, and taken
 // from the cache where upstream is nil. Without upstream nothing is fetched, and what
 // is not in the cache is [oci.ErrNotFound].
-func (c *Cache) Source(upstream oci.Source) oci.Source { return nil }
+func (c *Cache) Source(repository string, upstream oci.Source) oci.Source { return nil }
