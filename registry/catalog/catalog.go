@@ -11,12 +11,13 @@
 package catalog
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/mcpwasm/mcpwasm/internal/wire"
 )
 
 // MediaType is the artifact type of a catalog and the media type of its one layer.
@@ -203,10 +204,9 @@ func (e *Entry) Kind() string {
 	return ""
 }
 
-// Encode returns the canonical form: JSON without white space, members in the
-// order of this package's types, entries in ascending order of their names. It
-// returns an error where [Catalog.Validate] does, or where the form is larger than
-// [MaxBytes].
+// Encode returns the canonical form: JSON by RFC 8785, the entries in ascending
+// order of their names. It returns an error where [Catalog.Validate] does, or where
+// the form is larger than [MaxBytes].
 func (c *Catalog) Encode() ([]byte, error) {
 	sorted := *c
 	sorted.Created = c.Created.UTC().Truncate(time.Second)
@@ -218,13 +218,13 @@ func (c *Catalog) Encode() ([]byte, error) {
 	if err := sorted.Validate(); err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(&sorted); err != nil {
+	data, err := json.Marshal(&sorted)
+	if err == nil {
+		data, err = wire.Canonical(data)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("encode catalog: %w", err)
 	}
-	data := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	if len(data) > MaxBytes {
 		return nil, fmt.Errorf("catalog %q: %d bytes, more than the %d allowed: split it", c.Name, len(data), MaxBytes)
 	}
@@ -257,3 +257,6 @@ func decodeCatalog(tree *node) (*Catalog, error) {
 	}
 	return &c, nil
 }
+
+// fromText lets a person write a reference in place of an entry.
+func (e *Entry) fromText(text string) { e.Reference = text }

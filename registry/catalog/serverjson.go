@@ -8,10 +8,6 @@ import (
 // writes.
 const ServerSchema = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
 
-// ServerNameLabel is the label of an image's config, and the annotation, by which
-// the MCP Registry sees that a package belongs to a server of that name.
-const ServerNameLabel = "io.modelcontextprotocol.server.name"
-
 // runtimeHint says in a server.json what runs the package.
 const runtimeHint = "mcpwasm"
 
