@@ -140,3 +140,7 @@ func (s *sigstore) logged(e *protorekor.TransparencyLogEntry) *protorekor.Transp
 	e.InclusionPromise = &protorekor.InclusionPromise{SignedEntryTimestamp: promise}
 	return e
 }
+
+// noEnd is the end of a root that believes in its authority for as long as that
+// exists.
+var noEnd time.Time

@@ -26,6 +26,7 @@ var (
 	programs map[string]string // mcpwasm, oras, cosign2, cosign3
 	hello    string            // the sample hello as a module
 	guest    string            // guests/canary as a module
+	shared   string            // a folder for compiled code, so that a module is compiled once
 )
 
 func TestMain(m *testing.M) {
@@ -61,7 +62,7 @@ func prepare(dir string) error {
 			return fmt.Errorf("%w: run \"make packages\"", err)
 		}
 	}
-	guest = filepath.Join(dir, "canary.wasm")
+	shared, guest = filepath.Join(dir, "shared"), filepath.Join(dir, "canary.wasm")
 	build := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-buildmode=c-shared", "-o", guest, "./guests/canary")
 	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -117,6 +117,9 @@ func (r *registry) start(h http.Handler) {
 	_, r.host, _ = strings.Cut(r.server.URL, "://")
 }
 
+// cache is a folder for what mcpwasm fetches from this registry and compiles.
+func (r *registry) cache() string { return filepath.Join(shared, slug(r.name)) }
+
 // oras are the flags with which oras reaches the registry.
 func (r *registry) oras() []string {
 	if r.ca != "" {
