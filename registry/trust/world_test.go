@@ -19,7 +19,7 @@ type world struct {
 	*ocitest.Memory
 	t            testing.TB
 	ref          oci.Reference
-	weather     oci.Descriptor
+	weather      oci.Descriptor
 	other        oci.Descriptor
 	keys         map[string]crypto.Signer
 	placeholders []string
