@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -146,6 +147,9 @@ func (r *signerReader) key(name string) (sign.Verifier, error) {
 		return nil, fmt.Errorf("key %s: %w", path, err)
 	}
 	key, err := sign.ParsePublicKey(data)
+	if err != nil && bytes.Contains(data, []byte("PRIVATE KEY-----")) {
+		err = errors.New("it is a private key: name the public one, and keep this one secret")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", path, err)
 	}
