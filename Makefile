@@ -26,10 +26,10 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 REACTORS := $(patsubst plugins/examples/%/main.go,%,$(wildcard plugins/examples/*/main.go))
 STDIO    := $(patsubst plugins/examples/stdio/%/main.go,%,$(wildcard plugins/examples/stdio/*/main.go))
 
-.PHONY: help build plugins run test race check fmt lint tidy clean-tree bench bench-report bench-native conformance interop sandbox demo-api cross fuzz tools clean FORCE
+.PHONY: help build plugins run test race check fmt lint tidy clean-tree bench bench-report bench-native conformance interop packages sandbox demo-api demo-packages cross fuzz tools clean FORCE
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/mcpwasm
 	$(BUILD) -o $(BIN)/mcpwasm ./cmd/mcpwasm
@@ -49,6 +49,9 @@ run: build $(BIN)/plugins/hello.wasm ## run the sample hello and talk to it with
 demo-api: build $(BIN)/plugins/issues.wasm $(BIN)/plugins/hostile.wasm ## call an API with a token that the server never sees
 	cd plugins/examples && $(BUILD) -o $(BIN)/standin ./issues/standin
 	scripts/demo-api
+
+demo-packages: build $(BIN)/plugins/hello.wasm ## go from nothing to a server that is signed, published, trusted and locked
+	scripts/demo-packages
 
 test: plugins ## run the tests of every module
 	failed=; for m in $(TESTED); do echo "test $$m"; (cd $$m && $(GO) test -buildvcs=false $(TESTFLAGS) ./...) || failed="$$failed $$m"; done; \
@@ -86,6 +89,10 @@ conformance: build plugins ## run the official conformance suite
 
 interop: build plugins ## try clients that nobody here wrote
 	cd interop && $(GO) test -buildvcs=false -count=1 $(TESTFLAGS) ./...
+
+packages: build $(BIN)/plugins/hello.wasm ## try registries, clients and signers that nobody here wrote, and attack packages
+	scripts/registry-clients
+	cd interop/packages && $(GO) test -buildvcs=false -count=1 $(TESTFLAGS) ./...
 
 sandbox: build $(BIN)/plugins/hostile.wasm $(BIN)/plugins/hello.wasm ## attack the program with hostile guests
 	cd sandbox && $(GO) run -buildvcs=false ./raw $(BIN)/hostile && $(GO) test -buildvcs=false -count=1 $(TESTFLAGS)

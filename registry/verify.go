@@ -126,7 +126,7 @@ func (c *Client) resolve(ctx context.Context, ref oci.Reference, src oci.Source)
 	if ref.Digest != "" && d.Digest != ref.Digest {
 		return root{}, fmt.Errorf("%w: asked for %s, the registry answered with %s", oci.ErrContent, ref.Digest, d.Digest)
 	}
-	content, err := oci.ReadAll(ctx, src, oci.Descriptor{Digest: d.Digest, Size: d.Size}, oci.MaxManifestBytes)
+	content, err := oci.ReadAll(ctx, src, oci.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}, oci.MaxManifestBytes)
 	if err != nil {
 		return root{}, err
 	}

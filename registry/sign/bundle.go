@@ -22,8 +22,8 @@ var readableBundles = []string{
 	"application/vnd.dev.sigstore.bundle+json;version=0.1",
 }
 
-// bundle is a sigstore bundle over a DSSE envelope.
-type bundle struct {
+// parsedBundle is a sigstore bundle over a DSSE envelope.
+type parsedBundle struct {
 	envelopeDSSE
 	// certificate says that the signer's key is in a certificate, and not one
 	// that the verifier knows.
@@ -31,38 +31,38 @@ type bundle struct {
 }
 
 // parseBundle reads what every verifier needs of a bundle.
-func parseBundle(content []byte) (bundle, error) {
+func parseBundle(content []byte) (parsedBundle, error) {
 	o, err := checked(content)
 	if err != nil {
-		return bundle{}, err
+		return parsedBundle{}, err
 	}
 	version, _, err := o.GetString("mediaType")
 	if err != nil {
-		return bundle{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return parsedBundle{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if !slices.Contains(readableBundles, version) {
-		return bundle{}, fmt.Errorf("%w: a bundle of type %q, want %s", ErrVersion, version, MediaTypeBundle)
+		return parsedBundle{}, fmt.Errorf("%w: a bundle of type %q, want %s", ErrVersion, version, MediaTypeBundle)
 	}
 	if o.Has("messageSignature") {
-		return bundle{}, fmt.Errorf("%w: a bundle that signs bytes in place of a statement", ErrVersion)
+		return parsedBundle{}, fmt.Errorf("%w: a bundle that signs bytes in place of a statement", ErrVersion)
 	}
 	if err := onlyMembers(o, "mediaType", "verificationMaterial", "dsseEnvelope"); err != nil {
-		return bundle{}, err
+		return parsedBundle{}, err
 	}
 	material, _, err := o.GetObject("verificationMaterial")
 	if err != nil {
-		return bundle{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return parsedBundle{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	certificate, err := hasCertificate(material)
 	if err != nil {
-		return bundle{}, err
+		return parsedBundle{}, err
 	}
 	inner, ok, err := o.GetObject("dsseEnvelope")
 	if err != nil || !ok {
-		return bundle{}, fmt.Errorf("%w: a bundle without an envelope", ErrDamaged)
+		return parsedBundle{}, fmt.Errorf("%w: a bundle without an envelope", ErrDamaged)
 	}
 	envelope, err := parseDSSE(inner)
-	return bundle{envelope, certificate}, err
+	return parsedBundle{envelope, certificate}, err
 }
 
 // hasCertificate says which of the ways to name the signer's key a bundle has;

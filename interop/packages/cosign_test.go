@@ -1,0 +1,198 @@
+package packages
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"strings"
+	"testing"
+)
+
+// The keys that cosign signs with: made by it, or brought to it.
+var keys = []struct {
+	name string
+	make func(p *place) // makes k.key and k.pub
+}{
+	{"ECDSA", func(p *place) { p.must("cosign3", "generate-key-pair", "--output-key-prefix", "k") }},
+	{"Ed25519", func(p *place) {
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.write("plain.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+		p.must("cosign3", "import-key-pair", "--key", "plain.key", "--output-key-prefix", "k")
+	}},
+}
+
+// offline writes what keeps cosign from asking the world for its services: a
+// configuration and a root without any.
+func (p *place) offline() {
+	p.must("cosign3", "signing-config", "create", "--out", "services.json")
+	p.must("cosign3", "trusted-root", "create", "--out", "noroot.json")
+}
+
+// The forms in which the versions of cosign sign, and how each is verified.
+var forms = []struct {
+	name         string
+	sign, verify []string // without the references and the registry's flags
+}{
+	{"cosign 2, tag", []string{"cosign2", "sign", "--tlog-upload=false", "--key", "k.key"},
+		[]string{"cosign2", "verify", "--private-infrastructure", "--key", "k.pub"}},
+	{"cosign 2, bundle", []string{"cosign2", "sign", "--new-bundle-format", "--tlog-upload=false", "--key", "k.key"},
+		[]string{"cosign2", "verify", "--new-bundle-format", "--trusted-root", "noroot.json", "--insecure-ignore-tlog", "--key", "k.pub"}},
+	{"cosign 3, bundle", []string{"cosign3", "sign", "--signing-config", "services.json", "--trusted-root", "noroot.json", "--key", "k.key"},
+		[]string{"cosign3", "verify", "--private-infrastructure", "--trusted-root", "noroot.json", "--key", "k.pub"}},
+}
+
+// cosign runs a command line of cosign's on a reference.
+func (p *place) cosign(r *registry, line []string, ref string) {
+	p.t.Helper()
+	p.must(line[0], append(append(append([]string{}, line[1:]...), r.cosign()...), ref)...)
+}
+
+// TestSignedByCosign verifies cosign's signatures: by command, and by the trust
+// policy of a server that is run.
+func TestSignedByCosign(t *testing.T) {
+	for _, r := range registries() {
+		for _, key := range keys {
+			for _, form := range forms {
+				t.Run(r.name+"/"+key.name+"/"+form.name, func(t *testing.T) {
+					p := newPlace(t)
+					p.offline()
+					key.make(p)
+					repository := slug(t.Name())
+					ref := at(r, repository, p.publish(r, hello, repository, "1.0.0"))
+					p.configure(byKey("k.pub"))
+					p.refuses("verify", "--key", "k.pub", ref)
+					p.refuses("call", ref, "greet", `{"name":"you"}`)
+
+					p.cosign(r, form.sign, ref)
+					p.cosign(r, form.verify, ref) // or else there is nothing to agree with
+					p.must("mcpwasm", "verify", "--key", "k.pub", ref)
+					p.greets(ref, "--cache-dir", r.cache())
+
+					p.must("cosign3", "generate-key-pair", "--output-key-prefix", "other")
+					p.refuses("verify", "--key", "other.pub", ref)
+				})
+			}
+		}
+	}
+}
+
+// TestVerifiedByCosign has both versions of cosign verify our signatures, with
+// our keys and with theirs.
+func TestVerifiedByCosign(t *testing.T) {
+	ours := []struct {
+		name string
+		make func(p *place)
+	}{
+		{"our ECDSA key", func(p *place) { p.must("mcpwasm", "keygen", "--no-password", "k") }},
+		{"our Ed25519 key", func(p *place) { p.must("mcpwasm", "keygen", "--no-password", "--type", "ed25519", "k") }},
+		{"cosign's ECDSA key", keys[0].make},
+		{"cosign's Ed25519 key", keys[1].make},
+	}
+	for _, r := range registries() {
+		for _, key := range ours {
+			for _, form := range []struct {
+				name   string
+				flags  []string
+				verify [][]string
+			}{
+				{"bundle", nil, [][]string{forms[1].verify, forms[2].verify}},
+				{"tag", []string{"--tag"}, [][]string{forms[0].verify}},
+			} {
+				t.Run(r.name+"/"+key.name+"/"+form.name, func(t *testing.T) {
+					p := newPlace(t)
+					p.offline()
+					key.make(p)
+					repository := slug(t.Name())
+					ref := at(r, repository, p.publish(r, hello, repository, "1.0.0"))
+					p.must("mcpwasm", append(append([]string{"sign", "--key", "k.key"}, form.flags...), ref)...)
+					p.must("mcpwasm", "verify", "--key", "k.pub", ref)
+					for _, verify := range form.verify {
+						p.cosign(r, verify, ref)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestAttestations has cosign 3 attest: what it says is shown and can be required,
+// and is never taken for a signature.
+func TestAttestations(t *testing.T) {
+	for _, r := range registries() {
+		t.Run(r.name, func(t *testing.T) {
+			p := newPlace(t)
+			p.offline()
+			keys[0].make(p)
+			repository := slug(t.Name())
+			ref := at(r, repository, p.publish(r, hello, repository, "1.0.0"))
+			p.write("provenance.json", []byte(`{"buildDefinition":{"buildType":"https://example.com/build","externalParameters":{}},"runDetails":{"builder":{"id":"https://example.com/builder"}}}`), 0o600)
+			attest := []string{"cosign3", "attest", "--signing-config", "services.json", "--trusted-root", "noroot.json", "--key", "k.key", "--type", "slsaprovenance1", "--predicate", "provenance.json"}
+			p.cosign(r, attest, ref)
+
+			p.refuses("verify", "--key", "k.pub", ref)
+			required := strings.Replace(byKey("k.pub"), "      capabilities", "      attestations: [{type: slsa}]\n      capabilities", 1)
+			p.configure(byKey("k.pub"))
+			p.refuses("call", ref, "greet", `{"name":"you"}`)
+			p.configure(required)
+			p.refuses("call", ref, "greet", `{"name":"you"}`)
+
+			p.cosign(r, forms[2].sign, ref)
+			p.must("mcpwasm", "verify", "--key", "k.pub", ref)
+			p.greets(ref, "--cache-dir", r.cache())
+			if out := p.must("mcpwasm", "inspect", ref); !strings.Contains(out, predicateSLSA) {
+				t.Errorf("inspect does not show the provenance:\n%s", out)
+			}
+		})
+		t.Run(r.name+"/missing", func(t *testing.T) {
+			p := newPlace(t)
+			p.offline()
+			keys[0].make(p)
+			repository := slug(t.Name())
+			ref := at(r, repository, p.publish(r, hello, repository, "1.0.0"))
+			p.cosign(r, forms[2].sign, ref)
+			p.configure(strings.Replace(byKey("k.pub"), "      capabilities", "      attestations: [{type: slsa}]\n      capabilities", 1))
+			p.refuses("call", ref, "greet", `{"name":"you"}`)
+
+			// Ours is one that cosign verifies, too.
+			p.write("provenance.json", []byte(`{"buildDefinition":{"buildType":"https://example.com/build","externalParameters":{}},"runDetails":{"builder":{"id":"https://example.com/builder"}}}`), 0o600)
+			p.must("mcpwasm", "attest", "--key", "k.key", "--type", "slsa", "--predicate", "provenance.json", ref)
+			p.greets(ref, "--cache-dir", r.cache())
+			p.cosign(r, []string{"cosign3", "verify-attestation", "--private-infrastructure", "--trusted-root", "noroot.json", "--key", "k.pub", "--type", "slsaprovenance1"}, ref)
+		})
+	}
+}
+
+// TestKeyless verifies signatures of identities, made with an authority and a log
+// of this test's own.
+func TestKeyless(t *testing.T) {
+	for _, r := range registries() {
+		t.Run(r.name, func(t *testing.T) {
+			p := newPlace(t)
+			s := newSigstore(t)
+			root := p.write("root.json", s.root(noEnd), 0o600)
+			repository := slug(t.Name())
+			digest := p.publish(r, hello, repository, "1.0.0")
+			ref := at(r, repository, digest)
+			p.write("bundle.json", s.bundle(someIdentity, someIssuer, statement(digest, predicateSignature, map[string]any{})), 0o600)
+			p.attach(r, ref, "bundle.json", predicateSignature)
+			p.cosign(r, []string{"cosign3", "verify", "--trusted-root", root, "--insecure-ignore-sct",
+				"--certificate-identity", someIdentity, "--certificate-oidc-issuer", someIssuer}, ref)
+
+			p.must("mcpwasm", "verify", "--identity", someIdentity, "--issuer", someIssuer, "--root", root, ref)
+			p.refuses("verify", "--identity", "eve@example.com", "--issuer", someIssuer, "--root", root, ref)
+			p.refuses("verify", "--identity", someIdentity, "--issuer", "https://issuer.example.org", "--root", root, ref)
+			p.configure(byIdentity(someIdentity, someIssuer))
+			p.greets(ref, "--cache-dir", r.cache())
+			p.configure(byIdentity("eve@example.com", someIssuer))
+			p.refuses("call", ref, "greet", `{"name":"you"}`)
+		})
+	}
+}
