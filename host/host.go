@@ -111,8 +111,8 @@ type Server struct {
 	// Name identifies it: a lower-case letter, then up to 31 lower-case
 	// letters, digits and hyphens.
 	Name string
-	// Source is the path of a .wasm file. Wasm is used in its place where it
-	// is not nil.
+	// Source is the path of a .wasm file. Where Wasm is not nil it is the module,
+	// and Source only what the server is known by, such as a reference.
 	Source string
 	Wasm   []byte
 	// Args are the guest's arguments after its program name, Env its
@@ -130,11 +130,13 @@ type Server struct {
 	// far as it was asked for. Nil where it has none: then the grants decide.
 	Manifest *plugins.Manifest
 	// Definitions are what it is known to offer; lists are answered from them
-	// without running it, and what it says about itself changes nothing. Nil:
-	// it is asked.
+	// without running it, and what it says about itself changes nothing. Where they
+	// have no capabilities, those are the lists that have something in them. Nil: it
+	// is asked.
 	Definitions *plugins.Definitions
 	// Scope is what its key-value data is kept under, so that a package keeps
-	// its data when it is updated. Default: its name and the path of Source.
+	// its data when it is updated: servers of the same scope share it. Default: its
+	// name and Source, which is made absolute where it is a path.
 	Scope string
 	// HTTP bounds its requests.
 	HTTP egress.Limits

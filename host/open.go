@@ -108,7 +108,13 @@ func (h *Host) start(ctx context.Context, e entry, a registry.Artifact) error {
 	if err != nil {
 		return errors.Join(err, set.Close())
 	}
-	e.server.Attach(holder{guest, set}, identity(e.config, a.Digest), set)
+	held := holder{guest, set}
+	if e.config.Definitions != nil {
+		if err := e.server.Pin(e.config.Definitions, set); err != nil {
+			return errors.Join(err, held.Close(ctx))
+		}
+	}
+	e.server.Attach(held, identity(e.config, a.Digest), set)
 	return nil
 }
 
@@ -129,18 +135,32 @@ func CheckGrants(ctx context.Context, c Config, s Server) error {
 
 // openCapabilities opens what a server was granted.
 func openCapabilities(ctx context.Context, c Config, s Server, log *slog.Logger) (*capability.Set, error) {
-	scope := s.Name
-	if s.Source != "" {
-		path, err := filepath.Abs(s.Source)
-		if err != nil {
-			return nil, fmt.Errorf("source: %w", err)
-		}
-		scope += " " + path
+	scope, err := scopeOf(s)
+	if err != nil {
+		return nil, err
 	}
 	return capability.Open(ctx, capability.Config{
 		Server: s.Name, Scope: scope, Grants: s.Grants, Manifest: s.Manifest, Env: s.Env, HTTP: s.HTTP,
 		Store: c.Store, Secrets: c.Secrets, Own: own(c, s), Log: log,
 	})
+}
+
+// scopeOf says what a server's data is kept under. A source that is only a name
+// counts as it is written.
+func scopeOf(s Server) (string, error) {
+	switch {
+	case s.Scope != "":
+		return s.Scope, nil
+	case s.Source == "":
+		return s.Name, nil
+	case s.Wasm != nil:
+		return s.Name + " " + s.Source, nil
+	}
+	path, err := filepath.Abs(s.Source)
+	if err != nil {
+		return "", fmt.Errorf("source: %w", err)
+	}
+	return s.Name + " " + path, nil
 }
 
 // own are the paths that are the host's own.
@@ -151,7 +171,7 @@ func own(c Config, s Server) files.Own {
 	}
 	o.Guarded = slices.Clone(o.Guarded)
 	for _, server := range append(slices.Clone(c.Servers), s) {
-		if server.Source != "" {
+		if server.Source != "" && server.Wasm == nil {
 			o.Guarded = append(o.Guarded, server.Source)
 		}
 	}

@@ -1,13 +1,15 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
+	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/cache"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
-	"github.com/mcpwasm/mcpwasm/registry/pack"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
 )
 
@@ -16,6 +18,9 @@ import (
 type ClientConfig struct {
 	// Registries are how registries are reached.
 	Registries oci.Config
+	// Repository returns where a reference's package is, in place of the
+	// registry by the network. Default: as Registries say.
+	Repository func(oci.Reference) oci.Target
 	// Cache keeps what was fetched; nil keeps nothing.
 	Cache *cache.Cache
 	// Trust decides which packages may be used.
@@ -30,34 +35,79 @@ type ClientConfig struct {
 	Log *slog.Logger
 }
 
+// policy is what the client asks of a [trust.Policy].
+type policy interface {
+	CheckSignatures(ctx context.Context, ref oci.Reference, src oci.Source, digest string) (trust.Verdict, error)
+	CheckCapabilities(ref oci.Reference, asked *plugins.Requests) error
+}
+
 // Client gets packages: it resolves a tag to a digest, verifies the digest, and
-// reads content by digest only.
-type Client struct{ config ClientConfig }
+// reads content by digest only. Its methods may be called at the same time.
+type Client struct {
+	config ClientConfig
+	policy policy
+	log    *slog.Logger
+}
 
 // NewClient checks a configuration.
-func NewClient(c ClientConfig) (*Client, error) { return nil, errors.New("to be written") }
-
-// Package is a verified package, of which the module has not been read.
-type Package struct {
-	pack.Listing
-	// Reference is what was asked for, with the digest of what was verified.
-	Reference oci.Reference
-	// Verdict says who vouches for it.
-	Verdict trust.Verdict
-	source  oci.Source
+func NewClient(c ClientConfig) (*Client, error) {
+	if c.MaxBytes < 0 {
+		return nil, fmt.Errorf("largest module: %d bytes: want 0 for the default, or more", c.MaxBytes)
+	}
+	c.MaxBytes = cmp.Or(c.MaxBytes, DefaultMaxBytes)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Repository == nil {
+		if c.Registries.Log == nil {
+			c.Registries.Log = c.Log
+		}
+		remotes, err := oci.NewRemotes(c.Registries)
+		if err != nil {
+			return nil, err
+		}
+		c.Repository = remotes.Repository
+	}
+	client := &Client{config: c, log: c.Log}
+	client.policy = &client.config.Trust
+	return client, nil
 }
 
-// Verify resolves a reference and verifies the package: signatures and
-// attestations by the policy, then what it asks for. Whatever is in the cache is
-// verified again. Only then its manifests are read, by digest.
-func (c *Client) Verify(ctx context.Context, ref oci.Reference) (*Package, error) {
-	return nil, errors.New("to be written")
+// Repository is where a reference's package is, for publishing. It does not go
+// through the cache, whether the client is offline or not.
+func (c *Client) Repository(ref oci.Reference) oci.Target { return c.config.Repository(ref) }
+
+// Source is where a reference's package is read: the cache, and behind it the
+// registry unless the client is offline. Nothing in it has been verified but that
+// content has its digest.
+func (c *Client) Source(ref oci.Reference) oci.Source {
+	if c.config.Offline {
+		return c.cached(ref)
+	}
+	upstream := c.config.Repository(ref)
+	if c.config.Cache == nil {
+		return upstream
+	}
+	return c.config.Cache.Source(ref.Name(), upstream)
 }
 
-// Open reads a verified package's module.
+// cached is what there is without a network.
+func (c *Client) cached(ref oci.Reference) oci.Source {
+	if c.config.Cache == nil {
+		return nothing{}
+	}
+	return c.config.Cache.Source(ref.Name(), nil)
+}
+
+// Open reads a verified package's module. It is hashed as it is read.
 func (c *Client) Open(ctx context.Context, p *Package) (Artifact, error) {
-	return Artifact{}, errors.New("to be written")
+	if p.source == nil {
+		return Artifact{}, errors.New("open a package: it comes from no Verify")
+	}
+	source := p.Reference.String()
+	wasm, err := p.Module(ctx, p.source, c.config.MaxBytes)
+	if err != nil {
+		return Artifact{}, c.refuse(ctx, source, err)
+	}
+	return p.artifact(source, p.Reference.Repository, wasm)
 }
-
-// Repository is where a reference's package is, for publishing.
-func (c *Client) Repository(ref oci.Reference) oci.Target { return nil }

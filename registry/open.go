@@ -47,15 +47,20 @@ type Artifact struct {
 	Package string
 }
 
-// Open gets the artifact that a source names: the path of a .wasm file, also
-// through symbolic links. The file's content counts, not its ending. An error
-// says in one line what is there instead and what is accepted.
+// Open gets the artifact that a source names on this machine: the path of a .wasm
+// file, also through symbolic links, or an OCI layout folder with a package. The
+// file's content counts, not its ending. Of a folder with several packages one is
+// named by FOLDER:TAG or FOLDER@DIGEST. Nobody has to vouch for either. An
+// error says in one line what is there instead and what is accepted.
 func Open(ctx context.Context, source string, o Options) (Artifact, error) {
 	if err := ctx.Err(); err != nil {
 		return Artifact{}, err
 	}
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultMaxBytes
+	}
+	if dir, identifier, err := splitLayout(source); err == nil {
+		return openLayout(ctx, source, dir, identifier, o.MaxBytes)
 	}
 	wasm, err := readFile(ctx, source, o.MaxBytes)
 	if err != nil {
@@ -157,7 +162,7 @@ func readAll(ctx context.Context, r io.Reader, size, limit int64) ([]byte, error
 func describe(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && looksLikeReference(path):
-		return errors.New("there is no such file; a server is named by the path of its .wasm file")
+		return errors.New("there is no such file; a package in a registry is named without a path, or by oci://HOST/REPOSITORY")
 	case errors.Is(err, fs.ErrNotExist):
 		return errors.New("there is no such file")
 	case errors.Is(err, fs.ErrPermission):

@@ -48,8 +48,8 @@ func TestOpenRefuses(t *testing.T) {
 	tests := []struct{ name, source, want string }{
 		{"nothing", "", "no such file"},
 		{"missing", filepath.Join(dir, "x.wasm"), "no such file"},
-		{"reference", "ghcr.io/someone/weather:1", "named by the path of its .wasm file"},
-		{"reference with scheme", "oci://ghcr.io/someone/weather", "named by the path of its .wasm file"},
+		{"reference", "ghcr.io/someone/weather:1", "oci://"},
+		{"reference with scheme", "oci://ghcr.io/someone/weather", "oci://"},
 		{"folder", dir, "folder"},
 		{"empty", write(t, "x.wasm", nil), "empty"},
 		{"text", write(t, "x.wasm", []byte("#!/bin/sh\n")), "not a module"},

@@ -129,11 +129,23 @@ var formDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 // IsDigest reports whether s is a digest that is accepted: sha256 only.
 func IsDigest(s string) bool { return formDigest.MatchString(s) }
 
+// ByteSource is a [Source] that hands out content as a whole, already hashed:
+// what it returns has the digest and the size of the descriptor, by a hash over exactly the
+// bytes that are returned. [ReadAll] does not hash them again.
+type ByteSource interface {
+	Source
+	// Bytes returns content of at most limit bytes. The caller may change it.
+	Bytes(ctx context.Context, d Descriptor, limit int64) ([]byte, error)
+}
+
 // ReadAll reads content of at most limit bytes and checks it against its
-// descriptor, whatever the source did.
+// descriptor, whatever the source did; of a [ByteSource] the source does that.
 func ReadAll(ctx context.Context, src Source, d Descriptor, limit int64) ([]byte, error) {
 	if err := d.Check(limit); err != nil {
 		return nil, err
+	}
+	if b, ok := src.(ByteSource); ok {
+		return b.Bytes(ctx, d, limit)
 	}
 	r, err := src.Fetch(ctx, d)
 	if err != nil {

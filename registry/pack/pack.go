@@ -1,11 +1,16 @@
 // Package pack is the form in which a server is published: an OCI artifact of a
 // Wasm module and the manifest of its capabilities and definitions.
+//
+// [Build] makes one, [Read] finds the module and the manifest in a package of
+// any layout that is known, ours or others'. docs/package-format.md describes
+// the format for other tools.
 package pack
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"time"
+	"fmt"
 
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
@@ -19,13 +24,19 @@ const (
 	MediaTypeWasm     = "application/wasm"
 )
 
-// Options of [Build].
-type Options struct {
-	// Created is written into the package; the zero time stands for 1 January 1970, so that
-	// the same input gives the same digest.
-	Created time.Time
-	// Annotations are added to the manifest's.
-	Annotations map[string]string
+// ArtifactTypeHyperMCP is the artifact type of hyper-mcp's plugins.
+const ArtifactTypeHyperMCP = "application/vnd.hyper-mcp.plugin.v2"
+
+// AnnotationServerName is what the MCP Registry compares with the name in a
+// server.json: an annotation of the manifest, and a label of the config.
+const AnnotationServerName = "io.modelcontextprotocol.server.name"
+
+// ErrPackage is wrapped by the errors about what a package is, as opposed to
+// those of getting it.
+var ErrPackage = errors.New("not a package that can be used")
+
+func refuse(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrPackage, fmt.Errorf(format, args...))
 }
 
 // Package is a package that was built, in memory.
@@ -42,14 +53,20 @@ type Content struct {
 	Bytes []byte
 }
 
-// Build makes a package. The same input gives the same digest.
-func Build(wasm []byte, m *plugins.Manifest, o Options) (*Package, error) {
-	return nil, errors.New("to be written")
-}
-
 // Push writes a package, its manifest last, and tags it unless tag is "".
 func (p *Package) Push(ctx context.Context, to oci.Target, tag string) error {
-	return errors.New("to be written")
+	for _, c := range p.Content {
+		if err := to.Push(ctx, c.Descriptor, bytes.NewReader(c.Bytes)); err != nil {
+			return fmt.Errorf("push %s (%s): %w", c.Digest, c.MediaType, err)
+		}
+	}
+	if tag == "" {
+		return nil
+	}
+	if err := to.Tag(ctx, p.Descriptor, tag); err != nil {
+		return fmt.Errorf("tag %q: %w", tag, err)
+	}
+	return nil
 }
 
 // Layout is how a package that was read is laid out.
@@ -70,17 +87,14 @@ type Listing struct {
 	Manifest   oci.Manifest
 	// Plugin is the package's own manifest, nil where it has none.
 	Plugin *plugins.Manifest
-	// Wasm is the layer that has the module.
+	// Wasm is the layer that has the module. In an image it is the topmost layer,
+	// from which the module is looked for downwards.
 	Wasm oci.Descriptor
 }
 
-// Read reads a package's manifests and finds the module, without reading that.
-// An error says what was found in its place.
-func Read(ctx context.Context, src oci.Source, d oci.Descriptor) (*Listing, error) {
-	return nil, errors.New("to be written")
-}
-
-// Module reads the module, of at most limit bytes.
-func (l *Listing) Module(ctx context.Context, src oci.Source, limit int64) ([]byte, error) {
-	return nil, errors.New("to be written")
+// Content lists what a package consists of, its manifest last: what has to be
+// fetched for having all of it.
+func (l *Listing) Content() []oci.Descriptor {
+	all := append([]oci.Descriptor{l.Manifest.Config}, l.Manifest.Layers...)
+	return append(all, l.Descriptor)
 }

@@ -1,13 +1,19 @@
 // Package sign makes and checks signatures and attestations over the digests of
 // packages, in the forms of sigstore's cosign: bundles that are referrers of the
 // package, and the older form behind a tag.
+//
+// Everything is an [Envelope] that [Collect] finds and a [Verifier] checks:
+// [NewKeyVerifier] by a public key, with the standard library, and
+// [NewIdentityVerifier] by who a certificate was made out to, with sigstore-go.
+// [Attach] and [AttachTagForm] make them. Checking never uses the network. What
+// an envelope says about itself (its manifest's annotations, the hint at its key)
+// is never believed: only what is signed counts.
 package sign
 
 import (
-	"context"
-	"crypto"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/registry/oci"
@@ -25,9 +31,34 @@ const (
 // ErrSignature is wrapped by the errors of a signature that does not hold.
 var ErrSignature = errors.New("signature does not hold")
 
+// Kinds of failures, each of which wraps [ErrSignature].
+var (
+	// ErrOtherDigest: what was signed is about another digest.
+	ErrOtherDigest = fmt.Errorf("%w: it is for another digest", ErrSignature)
+	// ErrOtherSigner: somebody else signed it, or its bytes were changed.
+	ErrOtherSigner = fmt.Errorf("%w: not by this signer, or changed since", ErrSignature)
+	// ErrNotSignature: an attestation where a signature is wanted, or the other
+	// way round, or an attestation of another type.
+	ErrNotSignature = fmt.Errorf("%w: it says something else", ErrSignature)
+	// ErrDamaged: it cannot be read.
+	ErrDamaged = fmt.Errorf("%w: it is damaged", ErrSignature)
+	// ErrVersion: it is of a version or an algorithm that is not known here.
+	ErrVersion = fmt.Errorf("%w: its version is unknown", ErrSignature)
+	// ErrTime: nothing that is trusted says when it was made, or that was when
+	// the certificate or the trusted root did not count.
+	ErrTime = fmt.Errorf("%w: its time cannot be trusted", ErrSignature)
+)
+
+// The forms of an [Envelope].
+const (
+	formBundle = "bundle"     // a sigstore bundle
+	formTag    = "tag"        // cosign's simple signing, behind the tag .sig
+	formDSSE   = "attachment" // a DSSE envelope, behind the tag .att
+)
+
 // Envelope is a signature or attestation as it was found, not yet verified.
 type Envelope struct {
-	// Manifest is what carries it in the repository.
+	// Manifest is what carries it in the repository; zero where nothing does.
 	Manifest oci.Descriptor
 	// Subject is the digest that it was found for.
 	Subject string
@@ -36,7 +67,19 @@ type Envelope struct {
 	content []byte
 	// signature is set in the tag form.
 	signature []byte
+	// keyless is what the tag form has beside the signature.
+	keyless tagMaterial
 }
+
+// NewEnvelope returns the envelope of a sigstore bundle that was found for a
+// digest elsewhere than in a repository, such as in a file.
+func NewEnvelope(subject string, bundle []byte) Envelope {
+	return Envelope{Subject: subject, form: formBundle, content: bundle}
+}
+
+// Form says where the envelope comes from: "bundle", "tag" (cosign's older form of
+// signatures) or "attachment" (that of attestations).
+func (e Envelope) Form() string { return e.form }
 
 // Statement is what a verified envelope says about its subject.
 type Statement struct {
@@ -48,71 +91,39 @@ type Statement struct {
 	Time time.Time
 }
 
-// Collect finds every signature and attestation of a digest: bundles among its
-// referrers, and the tag form. What is neither is left out; too many or too large
-// ones are an error.
-func Collect(ctx context.Context, src oci.Source, digest string) ([]Envelope, error) {
-	return nil, errors.New("to be written")
-}
+// IsSignature reports whether it vouches for the subject as a whole. An
+// attestation never does.
+func (s Statement) IsSignature() bool { return s.PredicateType == PredicateSignature }
 
 // Verifier checks envelopes for one signer.
 type Verifier interface {
 	// Verify returns what an envelope says, if this signer signed it over
-	// exactly the subject. The error wraps [ErrSignature].
+	// exactly the subject. The error wraps [ErrSignature]. A statement may be an
+	// attestation: [VerifySignature] wants a signature.
 	Verify(e Envelope) (Statement, error)
 	// String names the signer as an operator knows it: the key's file, or the
 	// identity and issuer.
 	String() string
 }
 
-// NewKeyVerifier checks signatures by a public key: ECDSA P-256 or Ed25519. name
-// is what its String returns.
-func NewKeyVerifier(name string, key crypto.PublicKey) (Verifier, error) {
-	return nil, errors.New("to be written")
+// VerifySignature verifies an envelope that must be a signature.
+func VerifySignature(v Verifier, e Envelope) (Statement, error) {
+	return VerifyStatement(v, e, PredicateSignature)
 }
 
-// Identity is who a certificate of Fulcio was made out to.
-type Identity struct {
-	// Subject is the subject alternative name, Issuer the OIDC issuer, each
-	// exact. SubjectPattern and IssuerPattern are regular expressions of the
-	// whole text (RE2) that are used where the exact one is "".
-	Subject, SubjectPattern string
-	Issuer, IssuerPattern   string
-}
-
-// Root is sigstore's trusted root: whose certificates, logs and timestamps are
-// believed.
-type Root struct{}
-
-// ParseRoot reads a trusted root (trusted_root.json).
-func ParseRoot(data []byte) (*Root, error) { return nil, errors.New("to be written") }
-
-// NewIdentityVerifier checks keyless signatures.
-func NewIdentityVerifier(id Identity, root *Root) (Verifier, error) {
-	return nil, errors.New("to be written")
-}
-
-// ParsePublicKey reads a PEM public key (SPKI).
-func ParsePublicKey(pem []byte) (crypto.PublicKey, error) { return nil, errors.New("to be written") }
-
-// ParsePrivateKey reads a private key as cosign writes it, encrypted, or PKCS #8
-// in plain. password is asked for only where the key is encrypted.
-func ParsePrivateKey(pem []byte, password func() ([]byte, error)) (crypto.Signer, error) {
-	return nil, errors.New("to be written")
-}
-
-// Signer makes signatures; [KeySigner] returns one.
-type Signer interface {
-	// Sign returns a sigstore bundle (JSON) over the DSSE envelope of a statement.
-	Sign(ctx context.Context, statement []byte) ([]byte, error)
-}
-
-// KeySigner signs with a key of one's own.
-func KeySigner(key crypto.Signer) (Signer, error) { return nil, errors.New("to be written") }
-
-// Attach signs a statement about a manifest and adds it as a bundle: a signature
-// where predicateType is [PredicateSignature] and predicate is nil, else an attestation.
-// It returns the descriptor of what it added.
-func Attach(ctx context.Context, to oci.Target, subject oci.Descriptor, predicateType string, predicate json.RawMessage, s Signer) (oci.Descriptor, error) {
-	return oci.Descriptor{}, errors.New("to be written")
+// VerifyStatement verifies an envelope whose statement must be of a predicate
+// type. The error of another one wraps [ErrNotSignature].
+func VerifyStatement(v Verifier, e Envelope, predicateType string) (Statement, error) {
+	s, err := v.Verify(e)
+	switch {
+	case err != nil:
+		return Statement{}, err
+	case s.PredicateType == predicateType:
+		return s, nil
+	case predicateType == PredicateSignature:
+		return Statement{}, fmt.Errorf("%w: an attestation of type %q in place of a signature", ErrNotSignature, s.PredicateType)
+	case s.IsSignature():
+		return Statement{}, fmt.Errorf("%w: a signature in place of an attestation of type %q", ErrNotSignature, predicateType)
+	}
+	return Statement{}, fmt.Errorf("%w: an attestation of type %q, not %q", ErrNotSignature, s.PredicateType, predicateType)
 }

@@ -122,9 +122,9 @@ func (m *metered) read(list []section) error {
 		case sectionGlobal:
 			m.globals += c.count(maxGlobals, "globals")
 		case sectionElement:
-			c.count(maxSegments, "element segments")
+			checkElements(&c)
 		case sectionData:
-			c.count(maxSegments, "data segments")
+			checkData(&c)
 		}
 		if c.err != nil {
 			return fmt.Errorf("section %d: %w", s.id, c.err)

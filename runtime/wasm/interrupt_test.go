@@ -112,6 +112,8 @@ func TestPrepareRefuses(t *testing.T) {
 		{"a label beyond the function", codeModule(Body(NoLocals, "\x20\x00\x0c\x01")), "a label that it does not have"},
 		{"types without end", []byte(Header + Section(Type, "\xff\xff\xff\xff\x0f")), "4294967295 types"},
 		{"cut off", []byte(Header + "\x01\x05\x01"), "malformed"},
+		{"more elements than there are bytes", []byte(Header + "\x09\x08\x01\x01\x00\x8b\x8b\x8b\x8b\x01"), "longer than what holds it"},
+		{"more data than there are bytes", []byte(Header + "\x0b\x07\x01\x01\x8b\x8b\x8b\x8b\x01"), "malformed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

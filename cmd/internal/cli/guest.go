@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -91,8 +92,14 @@ func (f *guestFlags) open(ctx context.Context, c host.Config, source string, gue
 	if err != nil {
 		return nil, a, err
 	}
+	path, err := filepath.Abs(source)
+	if err != nil {
+		return nil, a, err
+	}
+	c.Guarded = append(c.Guarded, path)
 	c.Servers = []host.Server{{
 		Name:     a.Name,
+		Scope:    a.Name + " " + path,
 		Source:   source,
 		Wasm:     a.Wasm,
 		Args:     guestArgs,

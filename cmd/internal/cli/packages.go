@@ -1,12 +1,17 @@
 package cli
 
 import (
-	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/registry"
+	"github.com/mcpwasm/mcpwasm/registry/cache"
+	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
 
 // packageFlags are the flags of commands that reach registries.
@@ -18,7 +23,7 @@ type packageFlags struct {
 }
 
 func (f *packageFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.config, "config", "c", "", "configuration `FILE` with registries and trust (default: $MCPWASM_CONFIG, or mcpwasm.yaml in the user's folder for configuration)")
+	cmd.Flags().StringVarP(&f.config, "config", "c", "", configHelp)
 	cmd.Flags().StringArrayVar(&f.plainHTTP, "plain-http", nil, "`REGISTRY` that is reached by HTTP, unencrypted; may be repeated")
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "fetch nothing: use what is in the cache")
 }
@@ -29,7 +34,45 @@ func (f *packageFlags) registerUnsigned(cmd *cobra.Command) {
 }
 
 // open reads the configuration, which is empty where there is no file, and
-// returns a client that keeps packages below cacheDir, or nowhere for "".
+// returns a client that keeps packages below cacheDir, or nowhere for "". What
+// is wrong with the file, or with one that its trust names, is told with its line.
 func (f *packageFlags) open(s Streams, cacheDir string) (*registry.Client, *config.File, error) {
-	return nil, nil, errors.New("to be written")
+	file, err := optionalConfig(s, f.config)
+	if err != nil {
+		return nil, nil, err
+	}
+	log := slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	c := registry.ClientConfig{AllowUnsigned: f.allowUnsigned, Offline: f.offline, Log: log}
+	c.Registries = oci.Config{UserAgent: "mcpwasm/" + version(), Log: log}
+	if c.Registries.Registries, err = f.registries(file); err != nil {
+		return nil, nil, err
+	}
+	if c.Trust, err = file.TrustPolicy(); err != nil {
+		return nil, nil, err
+	}
+	if cacheDir != "" {
+		if c.Cache, err = cache.Open(filepath.Join(cacheDir, "packages"), cache.Options{MaxBytes: file.CacheBytes}); err != nil {
+			return nil, nil, fmt.Errorf("open the cache of packages: %w", err)
+		}
+	}
+	client, err := registry.NewClient(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, file, nil
+}
+
+// registries returns the file's, with those that a flag names.
+func (f *packageFlags) registries(file *config.File) (map[string]oci.Registry, error) {
+	all := map[string]oci.Registry{}
+	maps.Copy(all, file.Registries)
+	for _, name := range f.plainHTTP {
+		if err := config.CheckRegistry(name); err != nil {
+			return nil, usage("", "--plain-http: %w", err)
+		}
+		r := all[name]
+		r.PlainHTTP = true
+		all[name] = r
+	}
+	return all, nil
 }

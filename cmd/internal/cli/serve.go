@@ -18,7 +18,7 @@ import (
 func newServe(s Streams) *cobra.Command {
 	var flags hostFlags
 	var front frontFlags
-	path := config.DefaultName
+	var path string
 	cmd := &cobra.Command{
 		Use:   "serve [flags]",
 		Short: "Serve all servers of a configuration file behind one endpoint",
@@ -30,25 +30,25 @@ reads the file and all modules again.`,
 		Args: takesNoFile,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			file, err := config.Load(path, os.LookupEnv)
+			file, err := loadConfig(s, path)
 			if err != nil {
-				return configFailure(path, err)
+				return err
 			}
 			c := flags.config(s, slog.LevelInfo)
 			c.HTTP, c.Prefix = front.options(), true
-			c.Guarded = guarded(path, file)
+			c.Guarded = guarded(file)
 			if c.Servers, err = hostServers(file); err != nil {
-				return configFailure(path, err)
+				return err
 			}
 			h, err := host.New(ctx, c)
 			if err != nil {
 				return err
 			}
 			reportBroken(ctx, s, h, file)
-			return errors.Join(serveAndWatch(ctx, s, path, h, &front), h.Close())
+			return errors.Join(serveAndWatch(ctx, s, file.Path, h, &front), h.Close())
 		},
 	}
-	cmd.Flags().StringVarP(&path, "config", "c", path, "configuration `FILE`")
+	cmd.Flags().StringVarP(&path, "config", "c", "", configHelp)
 	flags.register(cmd)
 	front.register(cmd)
 	return cmd
@@ -100,7 +100,7 @@ func reload(ctx context.Context, s Streams, path string, h *host.Host) {
 		return
 	}
 	if err != nil {
-		report(s.Err, configFailure(path, err))
+		report(s.Err, configFailure(path, true, err))
 		say(s, "%s was not taken over: the servers go on as they were", path)
 		return
 	}
@@ -142,8 +142,8 @@ func broken(file *config.File, st host.Status) []string {
 }
 
 // guarded are the files that decide what is run.
-func guarded(path string, f *config.File) []string {
-	paths := []string{path}
+func guarded(f *config.File) []string {
+	paths := f.Guarded()
 	for _, s := range f.Servers {
 		if s.Manifest != "" {
 			paths = append(paths, s.Manifest)
@@ -171,16 +171,4 @@ func hostServers(f *config.File) ([]host.Server, error) {
 		return nil, problems
 	}
 	return servers, nil
-}
-
-// configFailure gives errors of reading a configuration their exit code.
-func configFailure(path string, err error) error {
-	if _, ok := errors.AsType[config.Errors](err); ok {
-		return err
-	}
-	hint := ""
-	if errors.Is(err, os.ErrNotExist) && path == config.DefaultName {
-		hint = "--config names another file; a minimal " + path + " is: servers: {hello: {source: hello.wasm}}"
-	}
-	return &failure{ExitInput, err, hint}
 }

@@ -43,18 +43,20 @@ type validServer struct {
 
 func newValidate(s Streams) *cobra.Command {
 	var schema bool
-	path := config.DefaultName
+	var path string
 	cmd := &cobra.Command{
 		Use:   "validate [FILE]",
 		Short: "Check a configuration file and the modules that it names",
-		Long: `Validate checks a configuration file (mcpwasm.yaml unless named), that every
-module that it names can be run, and that what it grants is there, and prints
-what it checked and what each server may do. It starts nothing.`,
+		Long: `Validate checks a configuration file (where none is named, $MCPWASM_CONFIG or
+mcpwasm.yaml in the user's folder for configuration), that every module that it
+names can be run, that what it grants is there and that its trust can be used, and
+prints what it checked and what each server may do. It starts nothing, and fetches
+nothing.`,
 		Args:              takes(0, 1, "at most one file"),
 		ValidArgsFunction: files("yaml", "yml"),
 	}
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the file, for editors")
-	cmd.Flags().StringVarP(&path, "config", "c", path, "configuration `FILE`")
+	cmd.Flags().StringVarP(&path, "config", "c", "", configHelp)
 	var flags stateFlags
 	flags.register(cmd)
 	kept := &lazyState{flags: &flags, s: s}
@@ -80,7 +82,11 @@ what it checked and what each server may do. It starts nothing.`,
 
 // validate checks a file. The error is about reading it; problems with its
 // content are in the result.
-func validate(ctx context.Context, c host.Config, path string) (validateJSON, error) {
+func validate(ctx context.Context, c host.Config, flag string) (validateJSON, error) {
+	path, named, err := config.Find(flag, os.LookupEnv)
+	if err != nil {
+		return validateJSON{}, usage("", "%w", err)
+	}
 	v := validateJSON{File: path, Servers: []validServer{}, Problems: []config.Problem{}}
 	file, err := config.Load(path, os.LookupEnv)
 	if problems, ok := errors.AsType[config.Errors](err); ok {
@@ -88,14 +94,14 @@ func validate(ctx context.Context, c host.Config, path string) (validateJSON, er
 		return v, nil
 	}
 	if err != nil {
-		return v, configFailure(path, err)
+		return v, configFailure(path, named, err)
 	}
 	servers, err := hostServers(file)
 	if problems, ok := errors.AsType[config.Errors](err); ok {
 		v.Problems = problems
 		return v, nil
 	}
-	c.Guarded, c.Servers = guarded(path, file), servers
+	c.Guarded, c.Servers = guarded(file), servers
 	for i, server := range file.Servers {
 		for _, p := range grantProblems(host.CheckGrants(ctx, c, servers[i])) {
 			v.Problems = append(v.Problems, file.At("servers."+server.Name+"."+p.Path, p.Err))

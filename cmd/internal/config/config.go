@@ -1,5 +1,6 @@
 // Package config reads mcpwasm.yaml, the file that names the servers that
-// mcpwasm serves.
+// mcpwasm serves, and that says which packages are trusted and how registries are
+// reached.
 //
 // The file is read strictly: an unknown key, a key that stands twice, an anchor
 // or a value of the wrong type is an error with the file, line and column and,
@@ -14,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"regexp"
@@ -21,10 +23,12 @@ import (
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/runtime"
 )
 
-// DefaultName is the file that is read when none is named.
+// DefaultName is the name of the file that is read when none is named; [Find]
+// says in which folder.
 const DefaultName = "mcpwasm.yaml"
 
 // maxBytes bounds the file; a configuration is written by people.
@@ -42,16 +46,26 @@ type File struct {
 	Path string
 	// Servers are in ascending order of their names.
 	Servers []Server
+	// Registries are how registries are reached, by their names; the files in
+	// them are already joined to the file's folder.
+	Registries map[string]oci.Registry
+	// CacheBytes is where the cache drops what was least recently used, 0 for the
+	// default.
+	CacheBytes int64
 
+	trust     trustEntry // checked, its paths as they stand in the file
 	positions map[string]position
 }
 
 // Server is one entry under servers.
 type Server struct {
 	Name string
-	// Source is what to run: the path of a .wasm file, relative ones already
-	// joined to the file's folder.
+	// Source is what to run: the path of a .wasm file or a layout folder, relative
+	// ones already joined to the file's folder, or a package's reference as it
+	// stands in the file.
 	Source string
+	// Package is set where Source is a reference.
+	Package bool
 	// Manifest is the path of what its package asks for, "" for none.
 	Manifest string
 	Args     []string
@@ -69,7 +83,10 @@ type Server struct {
 // document is the file as it is written. The tags are its keys; the schema has
 // the same.
 type document struct {
-	Servers map[string]serverEntry `yaml:"servers"`
+	Servers    map[string]serverEntry   `yaml:"servers"`
+	Registries map[string]registryEntry `yaml:"registries"`
+	Trust      trustEntry               `yaml:"trust"`
+	Cache      cacheEntry               `yaml:"cache"`
 }
 
 type serverEntry struct {
@@ -130,7 +147,7 @@ func (l limits) http() HTTP {
 // Load reads a file. Variables are taken from lookup, usually [os.LookupEnv].
 // The error is an [Errors] where the file's content is at fault.
 func Load(path string, lookup func(string) (string, bool)) (*File, error) {
-	data, err := read(path)
+	data, err := read(path, maxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration %q: %w", path, err)
 	}
@@ -143,23 +160,39 @@ type missingError struct{}
 func (missingError) Error() string { return "there is no such file" }
 func (missingError) Unwrap() error { return os.ErrNotExist }
 
-// read returns a file's content; its errors do not repeat the path.
-func read(path string) ([]byte, error) {
+// read returns the content of a file of at most limit bytes; its errors do not
+// repeat the path.
+func read(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, missingError{}
 	case err == nil && !info.Mode().IsRegular():
 		return nil, errors.New("it is not a regular file")
-	case err == nil && info.Size() > maxBytes:
-		return nil, fmt.Errorf("it is larger than %d bytes", maxBytes)
+	case err == nil && info.Size() > limit:
+		return nil, fmt.Errorf("it is larger than %d bytes", limit)
 	}
 	var data []byte
 	if err == nil {
-		data, err = os.ReadFile(path)
+		data, err = readBounded(path, limit)
 	}
 	if e, ok := errors.AsType[*os.PathError](err); ok {
 		err = e.Err
+	}
+	return data, err
+}
+
+// readBounded reads no more than one byte beyond the limit, whatever the file has
+// become since its size was asked for.
+func readBounded(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		return nil, fmt.Errorf("it is larger than %d bytes", limit)
 	}
 	return data, err
 }
@@ -176,11 +209,14 @@ func Parse(path string, data []byte, lookup func(string) (string, bool)) (*File,
 	}
 	f := &File{Path: path, positions: d.positions}
 	if len(d.problems) >= maxProblems {
-		doc.Servers = nil // not all was read, and what is missing would be reported
+		doc = document{} // not all was read, and what is missing would be reported
 	}
 	for _, name := range slices.Sorted(maps.Keys(doc.Servers)) {
 		f.Servers = append(f.Servers, d.server(name, doc.Servers[name]))
 	}
+	f.Registries = d.registries(doc.Registries)
+	f.CacheBytes = int64(doc.Cache.Size)
+	f.trust = d.trust(doc.Trust)
 	if len(d.problems) > 0 {
 		slices.SortStableFunc(d.problems, func(a, b Problem) int {
 			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -212,9 +248,15 @@ func (d *decoder) server(name string, e serverEntry) Server {
 		Clock: e.Grants.Clock.Duration(),
 	}
 	s.Source = d.plain(path+".source", e.Source)
-	if s.Source == "" && !d.hasProblem(path) && !d.hasProblem(path+".source") {
-		d.at(path, "source is missing: name the .wasm file")
-	} else {
+	s.Package = isReference(s.Source)
+	switch {
+	case s.Source == "" && !d.hasProblem(path) && !d.hasProblem(path+".source"):
+		d.at(path, "source is missing: name the .wasm file, or a package: ghcr.io/someone/server:1.0.0")
+	case s.Package:
+		if _, err := oci.ParseReference(s.Source); err != nil {
+			d.at(path+".source", "%v", err)
+		}
+	default:
 		s.Source = d.besideFile(s.Source)
 	}
 	for i, a := range e.Args {

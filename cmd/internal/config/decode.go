@@ -100,7 +100,7 @@ func (d *decoder) decode(data []byte, doc *document) {
 	}
 	var root yaml.Node
 	if err := loader.Load(&root); err == io.EOF || err == nil && len(root.Content) == 0 {
-		d.problem(position{}, "", "the file is empty: it needs servers")
+		d.problem(position{}, "", "the file is empty: it needs servers, or trust for packages")
 		return
 	} else if err != nil {
 		d.syntax(data, err)
@@ -116,11 +116,21 @@ func (d *decoder) decode(data []byte, doc *document) {
 		return
 	}
 	d.value(root.Content[0], reflect.ValueOf(doc).Elem(), "")
-	if len(d.problems) == 0 && len(doc.Servers) == 0 {
-		d.at("servers", "there are no servers: add one")
+	if len(d.problems) == 0 {
+		d.checkEmpty(doc)
 	}
 	if len(d.problems) > maxProblems {
 		d.problems = d.problems[:maxProblems]
+	}
+}
+
+// checkEmpty refuses a file that says nothing, and servers without any: both
+// would be mistakes.
+func (d *decoder) checkEmpty(doc *document) {
+	if _, given := d.positions["servers"]; given && len(doc.Servers) == 0 {
+		d.at("servers", "there are no servers: add one")
+	} else if len(d.positions) == 1 { // that of the file itself
+		d.problem(position{}, "", "the file is empty: it needs servers, or trust for packages")
 	}
 }
 
@@ -174,6 +184,12 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		}
 		return
 	}
+	if word, ok := v.Addr().Interface().(wordUnmarshaler); ok && n.Kind == yaml.ScalarNode && n.ShortTag() != "!!null" {
+		if err := word.unmarshalWord(n.Value); err != nil {
+			d.problem(pos, path, "%v", err)
+		}
+		return
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		d.structure(n, v, path)
@@ -187,6 +203,9 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		}
 	}
 }
+
+// wordUnmarshaler is a mapping in whose place one word may stand.
+type wordUnmarshaler interface{ unmarshalWord(word string) error }
 
 func (d *decoder) scalar(n *yaml.Node, path, want string) (string, bool) {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
@@ -260,7 +279,9 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 func fieldsOf(t reflect.Type) map[string]int {
 	fields := map[string]int{}
 	for i := range t.NumField() {
-		fields[t.Field(i).Tag.Get("yaml")] = i
+		if key := t.Field(i).Tag.Get("yaml"); key != "" {
+			fields[key] = i
+		}
 	}
 	return fields
 }

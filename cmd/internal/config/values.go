@@ -130,3 +130,29 @@ func (l *lifetime) UnmarshalText(text []byte) error {
 	*l = lifetime(v)
 	return nil
 }
+
+// truth is true or false.
+type truth bool
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (t *truth) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "true", "false":
+		*t = text[0] == 't'
+		return nil
+	}
+	return fmt.Errorf("%q: want true or false", text)
+}
+
+// room is a [Size] on a disk.
+type room int64
+
+// roomTooLarge is beyond every disk.
+const roomTooLarge = 1 << 50
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *room) UnmarshalText(text []byte) error {
+	n, err := bytesize.Parse(string(text), roomTooLarge)
+	*r = room(n)
+	return err
+}

@@ -79,6 +79,9 @@ func (c command) Value(ctx context.Context, line string) (string, error) {
 
 // splitCommand splits a command line into words.
 func splitCommand(line string) ([]string, error) {
+	if strings.ContainsRune(line, '\r') {
+		return nil, errors.New("command line: it has a carriage return") // which the parser drops at times
+	}
 	var words []string
 	parser := syntax.NewParser(syntax.Variant(syntax.LangPOSIX), syntax.KeepComments(true))
 	f, err := parser.Parse(strings.NewReader(line), "")

@@ -121,6 +121,7 @@ func TestSplitCommand(t *testing.T) {
 		{"quoted", `a 'b c' "d e" f\$g '*' "?"`, []string{"a", "b c", "d e", "f$g", "*", "?"}, ""},
 		{"an escaped glob", `a \*`, []string{"a", "*"}, ""},
 		{"empty", "", nil, "empty"},
+		{"a carriage return", "a '\r'", nil, "carriage return"},
 		{"blank", "  \t", nil, "empty"},
 		{"open quote", "a 'b", nil, "command line: "},
 		{"a variable", "a $HOME", nil, "no shell"},
@@ -170,8 +171,8 @@ func FuzzSplitCommand(f *testing.F) {
 		if words, err := splitCommand(line); err == nil && len(words) == 0 {
 			t.Errorf("%q has no words and no error", line)
 		}
-		if text := a + " " + b; strings.Contains(text, "\x00") || !utf8.ValidString(text) {
-			return // no argument has the one; the parser refuses the other
+		if text := a + " " + b; strings.ContainsAny(text, "\x00\r") || !utf8.ValidString(text) {
+			return // no argument has the first; the others are refused
 		}
 		quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 		words, err := splitCommand(quote(a) + " " + quote(b))

@@ -133,6 +133,11 @@ func readList(ctx context.Context, ask asker, spec listSpec, list *plugins.List)
 		params = params.SetString("cursor", cursor)
 	}
 	list.Sort()
+	return checkUnique(spec, list)
+}
+
+// checkUnique refuses a sorted list with two definitions of one key.
+func checkUnique(spec listSpec, list *plugins.List) error {
 	for i := 1; i < len(list.Items); i++ {
 		if list.Items[i].Key == list.Items[i-1].Key {
 			return fmt.Errorf("%s %q is defined twice", spec.key, list.Items[i].Key)

@@ -50,6 +50,7 @@ type Server struct {
 	capabilities Capabilities // may be nil: there are none
 	identity     string
 	err          error
+	pinned       bool // the guest has no say in its definitions
 
 	life     context.Context // of what the server is asked by itself
 	end      context.CancelFunc
@@ -59,7 +60,7 @@ type Server struct {
 	inflight sync.WaitGroup
 
 	mu         sync.Mutex
-	stale      map[string]bool // list_changed methods not yet acted on
+	stale      map[string]bool // list_changed methods not yet acted on; of a pinned server, those that were logged
 	refreshing bool
 	failed     time.Time // when the definitions could not be read last; zero: they could
 	awaited    bool      // somebody waits to tell that they are there
@@ -273,6 +274,10 @@ func (s *Server) cached() (*plugins.Definitions, bool) {
 func (s *Server) Signal(_ string, n plugins.Notification) {
 	switch n.Method {
 	case plugins.NotifyToolsListChanged, plugins.NotifyPromptsListChanged, plugins.NotifyResourcesListChanged:
+		if s.pinned {
+			s.logPinned(n.Method)
+			return
+		}
 		s.listChanged(n.Method)
 	case plugins.NotifyResourceUpdated:
 		params, err := wire.ParseObject(s.scrub(n.Params))
@@ -327,70 +332,4 @@ func (s *Server) close(ctx context.Context) error {
 		return nil
 	}
 	return s.guest.Close(ctx)
-}
-
-// storedDefinitions is the form of definitions in the cache.
-type storedDefinitions struct {
-	ServerInfo   json.RawMessage       `json:"serverInfo,omitempty"`
-	Capabilities json.RawMessage       `json:"capabilities"`
-	Instructions string                `json:"instructions,omitempty"`
-	Lists        map[string]storedList `json:"lists"` // by method
-}
-
-type storedList struct {
-	Items      []json.RawMessage `json:"items"`
-	TTLMillis  *int64            `json:"ttlMs,omitempty"`
-	CacheScope string            `json:"cacheScope,omitempty"`
-}
-
-func encodeDefinitions(d *plugins.Definitions) []byte {
-	out := storedDefinitions{d.ServerInfo, d.Capabilities, d.Instructions, map[string]storedList{}}
-	for _, spec := range lists {
-		l := spec.list(d)
-		stored := storedList{TTLMillis: l.TTLMillis, CacheScope: l.CacheScope}
-		for _, item := range l.Items {
-			stored.Items = append(stored.Items, item.Raw)
-		}
-		out.Lists[spec.method] = stored
-	}
-	data, err := json.Marshal(out)
-	if err != nil {
-		panic(err) // every raw value was checked when it was read
-	}
-	return data
-}
-
-func decodeDefinitions(data []byte) (*plugins.Definitions, error) {
-	if err := wire.Check(data); err != nil {
-		return nil, err
-	}
-	var in storedDefinitions
-	if err := json.Unmarshal(data, &in); err != nil {
-		return nil, err
-	}
-	if wire.KindOf(in.Capabilities) != "an object" || len(in.Lists) != len(lists) {
-		return nil, errors.New("not definitions")
-	}
-	d := &plugins.Definitions{ServerInfo: in.ServerInfo, Capabilities: in.Capabilities, Instructions: in.Instructions}
-	for _, spec := range lists {
-		stored, list := in.Lists[spec.method], spec.list(d)
-		list.TTLMillis, list.CacheScope = stored.TTLMillis, stored.CacheScope
-		page := wire.Object{}.Set(spec.member, mustJSON(stored.Items))
-		if err := readPage(page, spec, list); err != nil {
-			return nil, err
-		}
-		list.Sort()
-	}
-	return d, nil
-}
-
-func mustJSON(v []json.RawMessage) json.RawMessage {
-	if v == nil {
-		return json.RawMessage("[]")
-	}
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // v was just parsed
-	}
-	return data
 }

@@ -336,7 +336,7 @@ func TestCloseAll(t *testing.T) {
 // FuzzReply checks that any first line gives either a result that is an object or
 // an error.
 func FuzzReply(f *testing.F) {
-	for _, seed := range []string{`{"result":{}}`, `{"error":{"kind":"denied","message":"m","grant":"g"}}`, `{"result":null}`, `{"error":null}`, `[]`, `{`, ``} {
+	for _, seed := range []string{`{"result":{}}`, `{"error":{"kind":"denied","message":"m","grant":"g"}}`, `{"result":null}`, `{"error":null}`, `{"error":{}}`, `[]`, `{`, ``} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

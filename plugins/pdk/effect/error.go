@@ -1,6 +1,9 @@
 package effect
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Kind says what sort of failure an [Error] is. It is an error itself, for
 // errors.Is:
@@ -43,10 +46,7 @@ type Error struct {
 
 // Error returns the message, and the missing grant where there is one.
 func (e *Error) Error() string {
-	text := e.Message
-	if text == "" {
-		text = string(e.Kind)
-	}
+	text := cmp.Or(e.Message, string(e.Kind), "the effect failed")
 	if e.Grant != "" && !strings.Contains(text, e.Grant) {
 		text += " (missing grant: " + e.Grant + ")"
 	}

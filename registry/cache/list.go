@@ -1,0 +1,170 @@
+package cache
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/mcpwasm/mcpwasm/registry/oci"
+)
+
+// maxListBytes bounds a list that is read or kept.
+const maxListBytes = 4 << 20
+
+// list names manifests that belong to another one. They are candidates: what they
+// are says their content, and whether they count say the signatures in it.
+type list struct {
+	// Repository is where the list was got, "host/path": a repository with the
+	// same package has signatures of its own.
+	Repository string `json:"repository"`
+	// Name is the digest that these are the referrers of, or the tag that names
+	// the only one of them.
+	Name      string           `json:"name"`
+	Manifests []oci.Descriptor `json:"manifests"`
+}
+
+// listPath is where a list is: by a hash, since names of repositories do not fit
+// into every file system.
+func listPath(repository, name string) string {
+	sum := sha256.Sum256([]byte(repository + "\x00" + name))
+	return path.Join(listsDir, hex.EncodeToString(sum[:])+".json")
+}
+
+// list returns a list that was kept, nothing where there is none or it is damaged.
+func (c *Cache) list(repository, name string) []oci.Descriptor {
+	file := listPath(repository, name)
+	l, err := c.readList(file)
+	if err != nil {
+		if !errors.Is(err, os.ErrNotExist) {
+			c.log.Warn("a list of signatures in the cache was changed, and is not used", "repository", repository, "of", name, "file", file, "reason", err)
+		}
+		return nil
+	}
+	if info, err := c.root.Lstat(file); err == nil {
+		c.touch(file, info)
+	}
+	return l.Manifests
+}
+
+// readList reads a list and checks it.
+func (c *Cache) readList(file string) (list, error) {
+	if !strings.HasSuffix(file, ".json") {
+		return list{}, errors.New("it is no list")
+	}
+	content, _, err := c.readSmall(file)
+	if err != nil {
+		return list{}, err
+	}
+	l, err := parseList(content)
+	if err == nil && listPath(l.Repository, l.Name) != file {
+		err = errors.New("it is another one's")
+	}
+	return l, err
+}
+
+// readSmall reads a file as far as a byte more than a list may have.
+func (c *Cache) readSmall(file string) ([]byte, fs.FileInfo, error) {
+	f, info, err := c.openRegular(file, os.O_RDONLY)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	content, err := io.ReadAll(io.LimitReader(f, maxListBytes+1))
+	return content, info, err
+}
+
+// parseList reads a list strictly.
+func parseList(content []byte) (list, error) {
+	if len(content) > maxListBytes {
+		return list{}, errors.New("it is too large")
+	}
+	var l list
+	d := json.NewDecoder(bytes.NewReader(content))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&l); err != nil {
+		return list{}, err
+	}
+	if d.More() {
+		return list{}, errors.New("there is something behind it")
+	}
+	return l, l.check()
+}
+
+func (l *list) check() error {
+	switch {
+	case !oci.IsDigest(l.Name) && !isDerived(l.Name):
+		return errors.New("it is of neither a digest nor a signature's tag")
+	case len(l.Manifests) > oci.MaxReferrers:
+		return errors.New("it is too long")
+	case isDerived(l.Name) && len(l.Manifests) != 1:
+		return errors.New("a tag names one manifest")
+	}
+	for _, d := range l.Manifests {
+		if err := d.Check(oci.MaxManifestBytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// subject is the digest that a list belongs to.
+func (l *list) subject() string {
+	if m := formDerived.FindStringSubmatch(l.Name); m != nil {
+		return "sha256:" + m[1]
+	}
+	return l.Name
+}
+
+// keepList keeps a list in place of the last one; nil for a tag removes it. What
+// cannot be kept is asked for again.
+func (c *Cache) keepList(repository, name string, manifests []oci.Descriptor) {
+	file := listPath(repository, name)
+	if manifests == nil && isDerived(name) {
+		_ = c.root.Remove(file) // most often there is none
+		return
+	}
+	content, err := encodeList(list{repository, name, manifests})
+	if err == nil {
+		if old, _, readErr := c.readSmall(file); readErr == nil && bytes.Equal(old, content) {
+			return
+		}
+		err = c.writeFile(file, content)
+	}
+	if err != nil {
+		c.log.Warn("a list of signatures cannot be kept in the cache", "repository", repository, "of", name, "reason", err)
+	}
+}
+
+// encodeList writes a list with what is needed of its descriptors. Where their
+// annotations make it too large they are left out.
+func encodeList(l list) ([]byte, error) {
+	kept := make([]oci.Descriptor, 0, len(l.Manifests))
+	for _, d := range l.Manifests {
+		d.Data = nil
+		kept = append(kept, d)
+	}
+	l.Manifests = kept
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	content, err := json.Marshal(l)
+	if err != nil || len(content) <= maxListBytes {
+		return content, err
+	}
+	for i, d := range kept {
+		kept[i] = oci.Descriptor{MediaType: shorten(d.MediaType), Digest: d.Digest, Size: d.Size}
+	}
+	if content, err = json.Marshal(l); err == nil && len(content) > maxListBytes {
+		err = errors.New("it is too large")
+	}
+	return content, err
+}
+
+func shorten(s string) string { return strings.ToValidUTF8(s[:min(len(s), 256)], "") }

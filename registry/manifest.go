@@ -1,0 +1,47 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mcpwasm/mcpwasm/registry/oci"
+	"github.com/mcpwasm/mcpwasm/registry/trust"
+)
+
+// Manifest is a verified manifest of something else than a package, such as a
+// catalog.
+type Manifest struct {
+	// Reference is what was asked for, with the digest of what was verified.
+	Reference oci.Reference
+	// Descriptor is that of the manifest.
+	Descriptor oci.Descriptor
+	// Verdict says who vouches for it.
+	Verdict trust.Verdict
+	// Source has the content, by digest.
+	Source oci.Source
+}
+
+// VerifyManifest resolves a reference and verifies what it names like
+// [Client.Verify], but that it is no package: it is one manifest, no index, and
+// asks for no capabilities. The caller makes sure that it is what was meant, by its
+// artifact type.
+func (c *Client) VerifyManifest(ctx context.Context, ref oci.Reference) (*Manifest, error) {
+	p := &Package{Reference: ref, source: c.Source(ref)}
+	root, err := c.resolve(ctx, ref, p.source)
+	if err != nil {
+		return nil, err
+	}
+	if oci.IsIndex(root.MediaType) {
+		return nil, fmt.Errorf("%s is an index: want one manifest", root.Digest)
+	}
+	p.Reference.Digest = root.Digest
+	verdict, err := c.checkSignatures(ctx, p, root.Digest, ref.Digest != "")
+	if err != nil {
+		if !c.mayBeUnsigned(ctx) {
+			return nil, err
+		}
+		c.log.Warn("a manifest is used that nobody vouches for", "reference", p.Reference.String(), "reason", err)
+		verdict = trust.Verdict{Unsigned: true}
+	}
+	return &Manifest{p.Reference, root.Descriptor, verdict, p.source}, nil
+}

@@ -1,0 +1,123 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+)
+
+// mirror is another registry that has the content of one.
+type mirror struct {
+	registry string
+	prefix   string // "" or "path/"
+	// failed is set when it cannot be reached or sends something else, and is
+	// not asked again then.
+	failed atomic.Bool
+}
+
+func parseMirror(text string) (*mirror, error) {
+	host, prefix, _ := strings.Cut(text, "/")
+	prefix = strings.TrimSuffix(prefix, "/")
+	if prefix != "" {
+		prefix += "/"
+	}
+	if _, err := ParseReference(host + "/" + prefix + "x"); err != nil || checkRegistry(host) != nil {
+		return nil, fmt.Errorf("mirror %q: want host[:port][/prefix]", text)
+	}
+	return &mirror{registry: host, prefix: prefix}, nil
+}
+
+// mirrorOf is a mirror's copy of a repository.
+type mirrorOf struct {
+	*mirror
+	repo *repository
+}
+
+// mirrored is a repository that is read from mirrors where they have it.
+type mirrored struct {
+	*repository // the registry itself
+	mirrors     []mirrorOf
+}
+
+// errNothing is for a mirror that has an answer, but nothing in it.
+var errNothing = fmt.Errorf("the mirror has none: %w", ErrNotFound)
+
+// read asks the mirrors in their order, then the registry itself.
+func (m *mirrored) read(ctx context.Context, what string, ask func(*repository) error) error {
+	for _, each := range m.mirrors {
+		if each.failed.Load() {
+			continue
+		}
+		err := ask(each.repo)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if errors.Is(err, ErrNotFound) {
+			m.log.Debug("the mirror does not have it", "mirror", each.registry, "repository", m.name, "wanted", what)
+			continue
+		}
+		each.fail(m.repository, err)
+	}
+	return ask(m.repository)
+}
+
+// fail has a mirror not asked again.
+func (e mirrorOf) fail(origin *repository, err error) {
+	if !e.failed.Swap(true) {
+		origin.log.Warn("going on without the mirror", "mirror", e.registry, "repository", origin.name, "error", err)
+	}
+}
+
+// Resolve implements [Source].
+func (m *mirrored) Resolve(ctx context.Context, name string) (d Descriptor, err error) {
+	err = m.read(ctx, name, func(r *repository) (err error) {
+		d, err = r.Resolve(ctx, name)
+		return err
+	})
+	return d, err
+}
+
+// Fetch implements [Source]. Content that a mirror sends wrongly is an error, as
+// part of it may have been read; the next attempt does without the mirror.
+func (m *mirrored) Fetch(ctx context.Context, d Descriptor) (rc io.ReadCloser, err error) {
+	err = m.read(ctx, d.Digest, func(r *repository) (err error) {
+		rc, err = r.Fetch(ctx, d)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, each := range m.mirrors {
+		switch f := rc.(type) {
+		case *fetched:
+			f.watch(each, m.repository)
+		case *seekable:
+			f.watch(each, m.repository)
+		}
+	}
+	return rc, nil
+}
+
+// watch has a mirror not asked again when it sends something wrong.
+func (f *fetched) watch(e mirrorOf, origin *repository) {
+	if f.repo == e.repo {
+		f.failed = func(err error) { e.fail(origin, err) }
+	}
+}
+
+// Referrers implements [Source]. A mirror without any is no answer, since many
+// copy what was asked for only.
+func (m *mirrored) Referrers(ctx context.Context, digest string) (all []Descriptor, err error) {
+	err = m.read(ctx, digest, func(r *repository) (err error) {
+		if all, err = r.Referrers(ctx, digest); err == nil && len(all) == 0 && r != m.repository {
+			return errNothing
+		}
+		return err
+	})
+	return all, err
+}
+
+var _ Target = (*mirrored)(nil)

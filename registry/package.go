@@ -1,0 +1,71 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path"
+
+	"github.com/mcpwasm/mcpwasm/registry/oci"
+	"github.com/mcpwasm/mcpwasm/registry/pack"
+	"github.com/mcpwasm/mcpwasm/registry/trust"
+)
+
+// Package is a verified package, of which the module has not been read.
+type Package struct {
+	pack.Listing
+	// Reference is what was asked for, with the digest that it resolved to: of
+	// the package's manifest, or of an index that leads there.
+	Reference oci.Reference
+	// Signed is the digest that the signatures are over: that of Reference, or
+	// of the package's manifest where only that one is signed. "" where
+	// Verdict.Unsigned is set.
+	Signed string
+	// Verdict says who vouches for it.
+	Verdict trust.Verdict
+	source  oci.Source
+}
+
+// Source is where the package was read.
+func (p *Package) Source() oci.Source { return p.source }
+
+// artifact makes what can be run of a module that was read from a package. name
+// is what the server is called where the package has no manifest.
+func (p *Package) artifact(source, name string, wasm []byte) (Artifact, error) {
+	a, err := Parse(source, wasm)
+	if err != nil {
+		return Artifact{}, err
+	}
+	if p.Plugin != nil {
+		name = p.Plugin.Name
+	}
+	a.Name = nameOf(path.Base(name))
+	a.Manifest, a.Package = p.Plugin, p.Descriptor.Digest
+	return a, nil
+}
+
+// refuse names the source in an error. What cannot be used wraps [ErrSource]; what could not be reached does not, for another time it may be.
+func (c *Client) refuse(ctx context.Context, source string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("get %s: %w", source, err)
+	}
+	return fmt.Errorf("%w %q: %w", ErrSource, source, err)
+}
+
+// nothing is the source of a client that is offline and has no cache.
+type nothing struct{}
+
+func (nothing) Resolve(_ context.Context, name string) (oci.Descriptor, error) {
+	return oci.Descriptor{}, fmt.Errorf("%s: %w: there is no cache, and nothing is fetched offline", name, oci.ErrNotFound)
+}
+
+func (nothing) Fetch(_ context.Context, d oci.Descriptor) (io.ReadCloser, error) {
+	return nil, fmt.Errorf("%s: %w: there is no cache, and nothing is fetched offline", d.Digest, oci.ErrNotFound)
+}
+
+func (nothing) Referrers(context.Context, string) ([]oci.Descriptor, error) { return nil, nil }
