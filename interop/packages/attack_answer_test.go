@@ -35,7 +35,6 @@ func onPath(suffix string, f http.HandlerFunc) meddling {
 	}
 }
 
-func bundlePath(a *arena) string    { return "/blobs/" + a.bundle.Digest }
 func modulePath(a *arena) string    { return "/blobs/" + a.layer(mediaTypeWasm).Digest }
 func referrersPath(a *arena) string { return "/referrers/" + a.pkg.Digest }
 
@@ -61,7 +60,7 @@ var sizes = []attack{
 			panic(http.ErrAbortHandler)
 		})
 	}},
-	{name: "size/manifest without end", byTag: true, meddle: func(a *arena) meddling {
+	{name: "size/manifest without end", byTag: true, meddle: func(*arena) meddling {
 		return onPath("/manifests/"+version, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", mediaTypeManifest)
 			pour(w)
@@ -148,7 +147,7 @@ func (a *arena) forge() {
 // answers are lies of the protocol.
 var answers = []attack{
 	{name: "answer/another digest than the content's", byTag: true, meddle: func(*arena) meddling {
-		return func(w http.ResponseWriter, r *http.Request, real *httptest.ResponseRecorder) bool {
+		return func(_ http.ResponseWriter, r *http.Request, real *httptest.ResponseRecorder) bool {
 			if !strings.HasSuffix(r.URL.Path, "/manifests/"+version) {
 				return false
 			}
@@ -191,7 +190,7 @@ var answers = []attack{
 	}},
 	{name: "answer/nothing there", byTag: true, tag: "2.0.0"},
 	{name: "answer/module gone", meddle: func(a *arena) meddling { return onPath(modulePath(a), http.NotFound) }},
-	{name: "answer/signatures withheld", same: "signature/none", meddle: func(a *arena) meddling {
+	{name: "answer/signatures withheld", same: "signature/none", meddle: func(*arena) meddling {
 		return func(w http.ResponseWriter, r *http.Request, _ *httptest.ResponseRecorder) bool {
 			hidden := strings.Contains(r.URL.Path, "/referrers/") || strings.Contains(r.URL.Path, "/manifests/sha256-")
 			if hidden {

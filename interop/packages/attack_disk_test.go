@@ -183,7 +183,7 @@ func (a *arena) signedLock() {
 // is followed.
 func (a *arena) release(number string) {
 	a.t.Helper()
-	own := bytes.Replace(published.content[a.layer(mediaTypeOwn).Digest], []byte(`"`+version+`"`), []byte(`"`+number+`"`), -1)
+	own := bytes.ReplaceAll(published.content[a.layer(mediaTypeOwn).Digest], []byte(`"`+version+`"`), []byte(`"`+number+`"`))
 	a.replaceOwn(own)
 	a.pkg = a.put("RELEASE", version, a.parts)
 	a.sign(a.pkg)

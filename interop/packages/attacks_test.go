@@ -45,6 +45,19 @@ func TestHonest(t *testing.T) {
 	a.mustRun("user", "canary", "--offline")
 }
 
+// TestNoNetwork starts a package that was approved: all of it is in the cache, so
+// nobody is asked.
+func TestNoNetwork(t *testing.T) {
+	a := newArena(t)
+	a.approved()
+	a.m.from(nil)
+	a.mustRun("user", "canary")
+	a.mustRun("user", a.byDigest())
+	if seen := a.m.seen(); len(seen) > 0 {
+		t.Errorf("the registry was asked: %v", seen)
+	}
+}
+
 // TestAttacks makes every attack on every command that fetches. Each is refused
 // before anything is compiled, in words of its own.
 func TestAttacks(t *testing.T) {
