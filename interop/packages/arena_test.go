@@ -140,7 +140,7 @@ func (a *arena) call(what string, flags ...string) []string {
 // add approves the package, with a folder for caches.
 func (a *arena) add(cache, ref string) {
 	a.t.Helper()
-	a.must("mcpwasm", "add", "--yes", "--cache-dir", a.path(cache), ref)
+	a.must("mcpwasm", "add", "--yes", "--name", "canary", "--cache-dir", a.path(cache), ref)
 }
 
 // ran reports what there is of compiled code in a folder for caches, and whether

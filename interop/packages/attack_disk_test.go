@@ -173,7 +173,7 @@ func (a *arena) wantSignedLock() {
 func (a *arena) signedLock() {
 	a.t.Helper()
 	a.approved()
-	a.must("mcpwasm", "keygen", "--no-password", "team")
+	a.must("mcpwasm", "keygen", "--no-password", "-o", "team")
 	a.wantSignedLock()
 	a.must("mcpwasm", "lock", "sign", "--key", "team.key")
 	a.mustRun("user", "canary")

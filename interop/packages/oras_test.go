@@ -186,7 +186,7 @@ func fromFlags(r *registry) []string {
 func (p *place) signs(ref string, flags ...string) {
 	p.t.Helper()
 	if _, err := os.Stat(p.path("ours.key")); err != nil {
-		p.must("mcpwasm", "keygen", "--no-password", "ours")
+		p.must("mcpwasm", "keygen", "--no-password", "-o", "ours")
 	}
 	p.must("mcpwasm", append(append([]string{"sign", "--key", "ours.key"}, flags...), ref)...)
 }
