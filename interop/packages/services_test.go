@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -20,6 +19,8 @@ import (
 	"time"
 
 	"github.com/digitorus/timestamp"
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/testing/ca"
 )
@@ -87,7 +88,6 @@ func answering(f func([]byte) ([]byte, error)) http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write(body) // the client may have left
 	})
 }
@@ -143,11 +143,21 @@ func (s *services) stamp(body []byte) ([]byte, error) {
 }
 
 // token is what an issuer would have given to the identity.
-func token() string {
-	part := base64.RawURLEncoding.EncodeToString
-	claims := fmt.Sprintf(`{"iss":%q,"sub":%q,"email":%q,"email_verified":true,"aud":"sigstore","iat":%d,"exp":%d}`,
-		someIssuer, someIdentity, someIdentity, time.Now().Unix(), time.Now().Add(10*time.Minute).Unix())
-	return part([]byte(`{"alg":"none"}`)) + "." + part([]byte(claims)) + "." + part([]byte("nobody looks"))
+func (s *services) token(t *testing.T) string {
+	t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: s.issuer}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	text, err := jwt.Signed(signer).Claims(jwt.Claims{
+		Issuer: someIssuer, Subject: someIdentity, Audience: jwt.Audience{"sigstore"},
+		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(10 * time.Minute)),
+	}).Claims(map[string]any{"email": someIdentity, "email_verified": true}).Serialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // TestSignedKeyless has cosign 3 and mcpwasm sign with the same services, and each
@@ -160,16 +170,16 @@ func TestSignedKeyless(t *testing.T) {
 			sign func(p *place, ref string)
 		}{
 			{"cosign 3", func(p *place, ref string) {
-				p.cosign(r, []string{"cosign3", "sign", "--signing-config", "services.json", "--trusted-root", "root.json", "--identity-token", token()}, ref)
+				p.cosign(r, []string{"cosign3", "sign", "--signing-config", "services.json", "--trusted-root", "root.json", "--identity-token", "token"}, ref)
 			}},
 			{"mcpwasm", func(p *place, ref string) {
-				p.write("token", []byte(token()), 0o600)
 				p.must("mcpwasm", "sign", "--keyless", "--signing-config", "services.json", "--root", "root.json", "--identity-token", "token", ref)
 			}},
 		} {
 			t.Run(r.name+"/"+by.name, func(t *testing.T) {
 				p := newPlace(t)
 				p.write("root.json", s.root, 0o600)
+				p.write("token", []byte(s.token(t)), 0o600)
 				const since = ",api-version=1,operator=loopback,start-time=2026-01-01T00:00:00Z"
 				p.must("cosign3", "signing-config", "create", "--out", "services.json", "--fulcio", "url="+s.url+since, "--tsa", "url="+s.url+"/timestamp"+since, "--tsa-config", "ANY")
 				repository := slug(t.Name())
