@@ -30,7 +30,7 @@ func (f *File) TrustPolicy() (trust.Policy, error) {
 			Signers: r.signers(at, e.Signers),
 		}
 		for j, a := range e.Attestations {
-			kind, err := predicateType(a.Type)
+			kind, err := PredicateType(a.Type)
 			if err != nil {
 				r.problem(fmt.Sprintf("%s.attestations[%d].type", at, j), err)
 			}
