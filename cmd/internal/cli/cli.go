@@ -84,6 +84,7 @@ that starts without any authority: no files, no network, no environment.`,
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(newPush(s), newPull(s), newLogin(s), newLogout(s), newRegistry(s))
 	root.AddCommand(newRun(s), newServe(s), newTools(s), newCall(s), newInspect(s), newBuild(s), newValidate(s), newSecret(s), newVersion(s), newCompile(s), newKeygen(s), newSign(s), newVerify(s), newAttest(s))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd("completion")
