@@ -84,7 +84,7 @@ that starts without any authority: no files, no network, no environment.`,
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newRun(s), newServe(s), newTools(s), newCall(s), newInspect(s), newValidate(s), newSecret(s), newVersion(s), newCompile(s))
+	root.AddCommand(newRun(s), newServe(s), newTools(s), newCall(s), newInspect(s), newValidate(s), newSecret(s), newCache(s), newVersion(s), newCompile(s))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd("completion")
 	root.InitDefaultHelpFlag()
