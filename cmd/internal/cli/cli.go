@@ -88,7 +88,7 @@ that starts without any authority: no files, no network, no environment.`,
 	addCommands(root, "Choose servers:", newSearch(s), newShow(s), newInspect(s), newVerify(s), newPull(s), newCatalog(s))
 	addCommands(root, "Approve servers:", newAdd(s), newList(s), newDiff(s), newUpdate(s), newRemove(s), newLock(s))
 	addCommands(root, "Publish servers:", newBuild(s), newPush(s), newKeygen(s), newSign(s), newAttest(s), newPublish(s))
-	addCommands(root, "More:", newLogin(s), newLogout(s), newRegistry(s), newVersion(s), newCompile(s))
+	addCommands(root, "More:", newLogin(s), newLogout(s), newRegistry(s), newCache(s), newVersion(s), newCompile(s))
 	root.SetHelpCommandGroupID("More:")
 	root.SetCompletionCommandGroupID("More:")
 	root.InitDefaultHelpCmd()
