@@ -35,13 +35,10 @@ func (c *Client) VerifyManifest(ctx context.Context, ref oci.Reference) (*Manife
 		return nil, fmt.Errorf("%s is an index: want one manifest", root.Digest)
 	}
 	p.Reference.Digest = root.Digest
-	verdict, err := c.checkSignatures(ctx, p, root.Digest, ref.Digest != "")
-	if err != nil {
-		if !c.mayBeUnsigned(ctx) {
+	if err := c.checkSignatures(ctx, p, root.Digest, ref.Digest != ""); err != nil {
+		if err := c.allowUnsigned(ctx, p, err); err != nil {
 			return nil, err
 		}
-		c.log.Warn("a manifest is used that nobody vouches for", "reference", p.Reference.String(), "reason", err)
-		verdict = trust.Verdict{Unsigned: true}
 	}
-	return &Manifest{p.Reference, root.Descriptor, verdict, p.source}, nil
+	return &Manifest{p.Reference, root.Descriptor, p.Verdict, p.source}, nil
 }

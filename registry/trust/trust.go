@@ -24,6 +24,9 @@ import (
 // ErrUntrusted is wrapped by every refusal.
 var ErrUntrusted = errors.New("not trusted")
 
+// ErrNoRule is wrapped by the refusal of a repository that no rule covers.
+var ErrNoRule = errors.New("no rule covers it")
+
 // Policy is an operator's trust. The zero value trusts nothing.
 type Policy struct {
 	Rules []Rule
@@ -97,8 +100,8 @@ func (p *Policy) Match(ref oci.Reference) (Rule, string, error) {
 		}
 	}
 	if found < 0 {
-		return Rule{}, "", fmt.Errorf("%s: %w: no rule covers it: add one to trust.rules: {repositories: [%[1]s], signers: [{key: FILE}]}",
-			strings.Join(repository, "/"), ErrUntrusted)
+		return Rule{}, "", fmt.Errorf("%s: %w: %w: add one to trust.rules: {repositories: [%[1]s], signers: [{key: FILE}]}",
+			strings.Join(repository, "/"), ErrUntrusted, ErrNoRule)
 	}
 	return p.Rules[found], best.String(), nil
 }
@@ -119,7 +122,7 @@ func (p *Policy) CheckSignatures(ctx context.Context, ref oci.Reference, src oci
 	if err != nil {
 		return Verdict{}, fmt.Errorf("%s: find signatures: %w", ref.Name(), err)
 	}
-	f := finder{digest: digest, envelopes: envelopes}
+	f := finder{pattern: pattern, digest: digest, envelopes: envelopes}
 	verdict := Verdict{Rule: pattern}
 	err = f.signatures(ctx, rule, &verdict)
 	if err == nil {
@@ -129,7 +132,7 @@ func (p *Policy) CheckSignatures(ctx context.Context, ref oci.Reference, src oci
 		return Verdict{}, ctx.Err()
 	}
 	if err != nil {
-		return Verdict{}, fmt.Errorf("%s: %w: the rule %s wants %w", name, ErrUntrusted, pattern, err)
+		return Verdict{}, fmt.Errorf("%s: %w: %w", name, ErrUntrusted, err)
 	}
 	return verdict, nil
 }
@@ -155,9 +158,6 @@ func names(signers []sign.Verifier) string {
 		if s != nil && !slices.Contains(list, s.String()) {
 			list = append(list, s.String())
 		}
-	}
-	if len(list) == 0 {
-		return "nobody, since it names no signers"
 	}
 	return strings.Join(list, ", ")
 }

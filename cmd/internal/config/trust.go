@@ -224,7 +224,12 @@ func checkIdentityPattern(name, text string) error {
 	if text == "" {
 		return nil
 	}
-	pattern, err := regexp.Compile("^(?:" + text + ")$")
+	// On its own first: what closes a group that it did not open would escape from
+	// the one around it.
+	if _, err := regexp.Compile(text); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	pattern, err := regexp.Compile(`\A(?:` + text + `)\z`)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
