@@ -21,6 +21,9 @@ import (
 	"github.com/mcpwasm/mcpwasm/registry/sign"
 )
 
+// keyPassword is the one of the keys in the scripts.
+const keyPassword = "a password for tests"
+
 // TestLockScripts runs the scripts about packages that are approved. Each has a
 // registry of its own at $REGISTRY, keys acme.key and other.key with their public
 // halves, and a configuration that trusts packages below $REGISTRY/acme by the
@@ -44,6 +47,7 @@ func TestLockScripts(t *testing.T) {
 			for _, name := range []string{"XDG_CACHE_HOME", "LocalAppData", "HOME"} {
 				e.Setenv(name, packages)
 			}
+			e.Setenv("MCPWASM_KEY_PASSWORD", keyPassword)
 			e.Setenv("MCPWASM_CONFIG", filepath.Join(e.WorkDir, "mcpwasm.yaml"))
 			e.Setenv("DOCKER_CONFIG", filepath.Join(e.WorkDir, "docker"))
 			if err := writeKeys(e.WorkDir, "acme", "other"); err != nil {
@@ -87,7 +91,7 @@ func writeKeys(dir string, names ...string) error {
 		if err != nil {
 			return err
 		}
-		private, err := sign.MarshalPrivateKey(key, nil)
+		private, err := sign.MarshalPrivateKey(key, []byte(keyPassword))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name+".key"), private, 0o600)
 		}
@@ -187,7 +191,7 @@ func pushBare(ctx context.Context, to oci.Target, wasm []byte) (oci.Descriptor, 
 }
 
 func attach(ctx context.Context, to oci.Target, subject oci.Descriptor, pem []byte) error {
-	key, err := sign.ParsePrivateKey(pem, func() ([]byte, error) { return nil, nil })
+	key, err := sign.ParsePrivateKey(pem, func() ([]byte, error) { return []byte(keyPassword), nil })
 	if err != nil {
 		return err
 	}
