@@ -85,6 +85,8 @@ that starts without any authority: no files, no network, no environment.`,
 	root.SetErr(s.Err)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newRun(s), newServe(s), newTools(s), newCall(s), newInspect(s), newValidate(s), newSecret(s), newVersion(s), newCompile(s))
+	root.AddCommand(newBuild(s), newKeygen(s), newSign(s), newVerify(s), newAttest(s))
+	root.AddCommand(newAdd(s), newList(s), newRemove(s), newUpdate(s), newDiff(s), newLock(s))
 	root.AddCommand(newCatalog(s), newSearch(s), newShow(s), newPublish(s))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd("completion")
