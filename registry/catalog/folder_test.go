@@ -140,7 +140,7 @@ func TestFolderRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Keep(ctx, Kept{Name: "acme", Origin: "ghcr.io/evil/catalog"}, state("", 2), true); !matches(err, `the name "acme" is taken by the catalog of ghcr.io/acme/catalog`) {
+	if _, err := f.Keep(ctx, Kept{Name: "acme", Origin: "ghcr.io/evil/catalog"}, state("", 2), true); !matches(err, `the name is taken: "acme" is the catalog of ghcr.io/acme/catalog`) {
 		t.Errorf("error %v", err)
 	}
 	path := filepath.Join(dir, k.File)
