@@ -38,5 +38,5 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println(found.Layout, found.Plugin.Name, found.Plugin.Version, len(module), "bytes")
-	// Output: mcpwasm io.github.someone/weather 1.2.0 61 bytes
+	// Output: mcpwasm io.github.someone/weather 1.2.0 50 bytes
 }
