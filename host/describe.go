@@ -62,8 +62,11 @@ func describe(ctx context.Context, backend *wasm.Backend, a registry.Artifact, l
 func ask(ctx context.Context, guest gateway.Guest, a registry.Artifact, session string) (*plugins.Manifest, error) {
 	definitions, asked, err := gateway.Describe(ctx, guest, session)
 	if err != nil {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
+		case errors.Is(err, &runtime.GuestError{Kind: runtime.KindLoad}):
+			return nil, err
 		}
 		return nil, fmt.Errorf("ask the server what it offers: %w; a package lists all that it offers, so a server must answer %s and its lists before it is granted anything",
 			err, plugins.MethodDiscover)

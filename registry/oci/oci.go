@@ -153,9 +153,10 @@ func ReadAll(ctx context.Context, src Source, d Descriptor, limit int64) ([]byte
 	}
 	defer r.Close() //nolint:errcheck // it was only read
 	content := make([]byte, d.Size)
-	if _, err := io.ReadFull(r, content); errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) && d.Size > 0 {
+	// An error that wraps io.ErrUnexpectedEOF is about the connection.
+	if _, err := io.ReadFull(r, content); err == io.ErrUnexpectedEOF || err == io.EOF && d.Size > 0 {
 		return nil, fmt.Errorf("%s: %w: fewer bytes than the %d announced", d.Digest, ErrContent, d.Size)
-	} else if err != nil && !errors.Is(err, io.EOF) {
+	} else if err != nil && err != io.EOF {
 		return nil, err
 	}
 	switch n, err := r.Read(make([]byte, 1)); {

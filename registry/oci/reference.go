@@ -17,10 +17,17 @@ type Reference struct {
 	Digest     string // "sha256:…", "" for none
 }
 
+// maxReferenceBytes is more than a registry, a repository, a tag and a digest can
+// have together.
+const maxReferenceBytes = 1024
+
 // ParseReference reads a reference. The host must be given: it has a dot or a
 // port, or is "localhost". Tag and digest may stand together, and then the digest
 // decides; with neither the tag is "latest".
 func ParseReference(s string) (Reference, error) {
+	if len(s) > maxReferenceBytes {
+		return Reference{}, fmt.Errorf("reference %.40q…: it is longer than %d bytes", s, maxReferenceBytes)
+	}
 	text := strings.TrimPrefix(s, "oci://")
 	if strings.Contains(text, "://") {
 		return Reference{}, fmt.Errorf("reference %q: want oci:// or no scheme", s)

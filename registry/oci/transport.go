@@ -40,8 +40,14 @@ var defaultLimits = limits{
 // maxHeaderBytes bounds the headers of a response.
 const maxHeaderBytes = 256 << 10
 
-// errStalled ends a request whose server has gone silent.
-var errStalled = errors.New("it does not answer any more")
+// errStalled ends a request whose server has gone silent. It is a [net.Error].
+var errStalled error = stalledError{}
+
+type stalledError struct{}
+
+func (stalledError) Error() string   { return "it does not answer any more" }
+func (stalledError) Timeout() bool   { return true }
+func (stalledError) Temporary() bool { return true }
 
 // retryPolicy sends again what may succeed the second time. A server that has
 // gone silent once is not waited for again.

@@ -39,6 +39,9 @@ type Options struct {
 // same digest. Both must be usable: the manifest is valid, and the module speaks
 // the contract's version that it names.
 func Build(wasm []byte, m *plugins.Manifest, o Options) (*Package, error) {
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
 	if err := checkModule(wasm, m); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,8 @@ const (
 	MaxEnvelopes = 256
 	// MaxEnvelopeBytes is the largest one: an SBOM is in it, in base64.
 	MaxEnvelopeBytes = 16 << 20
+	// MaxPredicateBytes is the largest predicate whose bundle is not too large.
+	MaxPredicateBytes = 11 << 20
 	// MaxCollectBytes is how much is read for one digest.
 	MaxCollectBytes = 64 << 20
 	// parallel is how many requests are made at a time.

@@ -18,6 +18,7 @@ const maxChecks = 1024
 
 // finder verifies what was found for one digest.
 type finder struct {
+	pattern   string // of the rule
 	digest    string
 	envelopes []sign.Envelope
 	checks    int      // so far
@@ -51,7 +52,7 @@ func (f *finder) verify(ctx context.Context, signers []sign.Verifier) (findings,
 	found := findings{other: map[error]int{}, about: map[error]string{}}
 	for _, e := range f.envelopes {
 		worst := len(kinds)
-		var cause error
+		var cause string
 		for _, s := range signers {
 			if s == nil {
 				continue
@@ -60,8 +61,8 @@ func (f *finder) verify(ctx context.Context, signers []sign.Verifier) (findings,
 				return findings{}, err
 			}
 			if f.checks++; f.checks > maxChecks {
-				return findings{}, fmt.Errorf("no more than %d checks, and there are %d signatures and attestations: remove those that are not needed",
-					maxChecks, len(f.envelopes))
+				return findings{}, fmt.Errorf("it has %d signatures and attestations, which are too many for the signers of the rule %s (%d checks): those that are not needed have to be removed",
+					len(f.envelopes), f.pattern, maxChecks)
 			}
 			statement, err := s.Verify(e)
 			if err == nil && e.Subject != f.digest {
@@ -76,13 +77,13 @@ func (f *finder) verify(ctx context.Context, signers []sign.Verifier) (findings,
 				break
 			}
 			if k := kindOf(err); k < worst {
-				worst, cause = k, err
+				worst, cause = k, detail(err, kinds[k].err, s.String())
 			}
 		}
 		if worst >= 0 && worst < len(kinds) {
 			kind := kinds[worst].err
 			found.other[kind]++
-			found.about[kind] = cmp.Or(found.about[kind], detail(cause, kind))
+			found.about[kind] = cmp.Or(found.about[kind], cause)
 		}
 	}
 	return found, nil
@@ -98,13 +99,16 @@ func kindOf(err error) int {
 	return len(kinds) - 1
 }
 
-// detail is what an error says beyond its kind, on one line.
-func detail(err, kind error) string {
+// detail is what an error says beyond its kind and the signer that it is about.
+func detail(err, kind error, signer string) string {
 	text := err.Error()
 	if _, after, ok := strings.Cut(text, kind.Error()); ok {
 		text = strings.TrimPrefix(after, ": ")
 	}
-	return shorten(text)
+	if text == signer {
+		return ""
+	}
+	return shorten(strings.TrimPrefix(text, signer+": "))
 }
 
 // shorten puts a text that a stranger may have written on one line.
@@ -129,7 +133,7 @@ func (f findings) text() []string {
 		if n > 1 {
 			text = fmt.Sprintf(k.many, n)
 		}
-		if about := f.about[k.err]; about != "" && k.err != sign.ErrOtherSigner {
+		if about := f.about[k.err]; about != "" {
 			text += " (" + about + ")"
 		}
 		list = append(list, text)
@@ -139,6 +143,9 @@ func (f findings) text() []string {
 
 // signatures wants enough signers of the rule.
 func (f *finder) signatures(ctx context.Context, rule Rule, v *Verdict) error {
+	if len(rule.Signers) == 0 {
+		return fmt.Errorf("the rule %s names no signers, so that nobody can vouch for it: add some", f.pattern)
+	}
 	found, err := f.verify(ctx, rule.Signers)
 	if err != nil {
 		return err
@@ -172,14 +179,14 @@ func (f *finder) signatures(ctx context.Context, rule Rule, v *Verdict) error {
 	if want > 1 {
 		wanted = fmt.Sprintf("signatures by %d different ones of %s", want, names(rule.Signers))
 	}
-	return missing(wanted, append(have, found.text()...), "ask the publisher to sign this digest")
+	return f.missing(wanted, append(have, found.text()...), "ask the publisher to sign this digest")
 }
 
 // attestations wants every kind of attestation that the rule requires.
 func (f *finder) attestations(ctx context.Context, rule Rule, v *Verdict) error {
 	for _, a := range rule.Attestations {
 		if a.PredicateType == "" || a.PredicateType == sign.PredicateSignature {
-			return fmt.Errorf("an attestation of type %q, which is none", a.PredicateType)
+			return fmt.Errorf("the rule %s wants an attestation of type %q, which is none", f.pattern, a.PredicateType)
 		}
 		signers, found := rule.Signers, f.byRule
 		if len(a.Signers) > 0 {
@@ -203,7 +210,7 @@ func (f *finder) attestations(ctx context.Context, rule Rule, v *Verdict) error 
 			}
 		}
 		if !enough {
-			return missing(fmt.Sprintf("an attestation of type %s by %s", a.PredicateType, names(signers)), append(have, found.text()...),
+			return f.missing(fmt.Sprintf("an attestation of type %s by %s", a.PredicateType, names(signers)), append(have, found.text()...),
 				"ask the publisher to attach it to this digest")
 		}
 	}
@@ -220,7 +227,7 @@ func (f *finder) attestations(ctx context.Context, rule Rule, v *Verdict) error 
 const maxListed = 8
 
 // missing says what was wanted, what was found, and the way out.
-func missing(wanted string, have []string, way string) error {
+func (f *finder) missing(wanted string, have []string, way string) error {
 	text := "nothing"
 	if more := len(have) - maxListed; more > 0 {
 		have = append(have[:maxListed:maxListed], fmt.Sprintf("%d more", more))
@@ -228,5 +235,5 @@ func missing(wanted string, have []string, way string) error {
 	if len(have) > 0 {
 		text = strings.Join(have, "; ")
 	}
-	return fmt.Errorf("%s; found: %s: %s", wanted, text, way)
+	return fmt.Errorf("the rule %s wants %s; found: %s: %s", f.pattern, wanted, text, way)
 }

@@ -122,7 +122,7 @@ func (p *Policy) CheckSignatures(ctx context.Context, ref oci.Reference, src oci
 	if err != nil {
 		return Verdict{}, fmt.Errorf("%s: find signatures: %w", ref.Name(), err)
 	}
-	f := finder{digest: digest, envelopes: envelopes}
+	f := finder{pattern: pattern, digest: digest, envelopes: envelopes}
 	verdict := Verdict{Rule: pattern}
 	err = f.signatures(ctx, rule, &verdict)
 	if err == nil {
@@ -132,7 +132,7 @@ func (p *Policy) CheckSignatures(ctx context.Context, ref oci.Reference, src oci
 		return Verdict{}, ctx.Err()
 	}
 	if err != nil {
-		return Verdict{}, fmt.Errorf("%s: %w: the rule %s wants %w", name, ErrUntrusted, pattern, err)
+		return Verdict{}, fmt.Errorf("%s: %w: %w", name, ErrUntrusted, err)
 	}
 	return verdict, nil
 }
@@ -158,9 +158,6 @@ func names(signers []sign.Verifier) string {
 		if s != nil && !slices.Contains(list, s.String()) {
 			list = append(list, s.String())
 		}
-	}
-	if len(list) == 0 {
-		return "nobody, since it names no signers"
 	}
 	return strings.Join(list, ", ")
 }

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -93,12 +94,24 @@ func goTool(dir string, env []string, args ...string) error {
 func TestScripts(t *testing.T) {
 	cache := filepath.Dir(cacheDir(t))
 	hello, everything, stdio := sample(t, "hello"), sample(t, "everything"), sample(t, "stdio")
+	source, err := filepath.Abs("../../../plugins/examples/hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	goEnv, err := compilerEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HELLO", hello)
 			e.Setenv("EVERYTHING", everything)
 			e.Setenv("STDIO", stdio)
+			e.Setenv("HELLO_SOURCE", source)
+			for name, value := range goEnv {
+				e.Setenv(name, value)
+			}
 			// The user's cache folder, on Linux, Windows and macOS.
 			e.Setenv("XDG_CACHE_HOME", cache)
 			e.Setenv("LocalAppData", cache)
@@ -107,6 +120,18 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})
+}
+
+// compilerEnv is what the go command in a script needs in order to use what is
+// there already.
+func compilerEnv() (map[string]string, error) {
+	cmd := exec.Command("go", "env", "-json", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOTOOLCHAIN")
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, err
+	}
+	env := map[string]string{}
+	return env, json.Unmarshal(out, &env)
 }
 
 // exits runs a command and checks its exit code: exits 2 mcpwasm nope.

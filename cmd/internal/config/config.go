@@ -20,9 +20,11 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/registry"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/runtime"
 )
@@ -248,15 +250,14 @@ func (d *decoder) server(name string, e serverEntry) Server {
 		Clock: e.Grants.Clock.Duration(),
 	}
 	s.Source = d.plain(path+".source", e.Source)
-	s.Package = isReference(s.Source)
+	source, err := registry.ParseSource(s.Source)
+	s.Package = source.Kind == registry.SourceReference
 	switch {
 	case s.Source == "" && !d.hasProblem(path) && !d.hasProblem(path+".source"):
 		d.at(path, "source is missing: name the .wasm file, or a package: ghcr.io/someone/server:1.0.0")
-	case s.Package:
-		if _, err := oci.ParseReference(s.Source); err != nil {
-			d.at(path+".source", "%v", err)
-		}
-	default:
+	case err != nil && strings.Contains(s.Source, "://"):
+		d.at(path+".source", "%v", err)
+	case !s.Package:
 		s.Source = d.besideFile(s.Source)
 	}
 	for i, a := range e.Args {

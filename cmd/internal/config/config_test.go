@@ -282,7 +282,7 @@ func compareKeys(t *testing.T, path string, typ reflect.Type, schema map[string]
 		}
 		for name, index := range fields {
 			sub, _ := properties[name].(map[string]any)
-			compareKeys(t, path+"."+name, typ.Field(index).Type, sub)
+			compareKeys(t, path+"."+name, typ.FieldByIndex(index).Type, sub)
 		}
 	}
 }

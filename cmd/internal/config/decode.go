@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"encoding"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -93,35 +94,45 @@ func (d *decoder) hasProblemIn(path string) bool {
 const maxProblems = 20
 
 func (d *decoder) decode(data []byte, doc *document) {
-	loader, err := yaml.NewLoader(bytes.NewReader(data))
-	if err != nil {
-		d.syntax(data, err)
+	root := d.load(data, "the file is empty: it needs servers, or trust for packages")
+	if root == nil {
 		return
 	}
-	var root yaml.Node
-	if err := loader.Load(&root); err == io.EOF || err == nil && len(root.Content) == 0 {
-		d.problem(position{}, "", "the file is empty: it needs servers, or trust for packages")
-		return
-	} else if err != nil {
-		d.syntax(data, err)
-		return
-	}
-	var second yaml.Node
-	if err := loader.Load(&second); err != io.EOF {
-		if err != nil {
-			d.syntax(data, err)
-			return
-		}
-		d.problem(position{second.Line, second.Column}, "", "a second document: the file has one")
-		return
-	}
-	d.value(root.Content[0], reflect.ValueOf(doc).Elem(), "")
+	d.value(root, reflect.ValueOf(doc).Elem(), "")
 	if len(d.problems) == 0 {
 		d.checkEmpty(doc)
 	}
 	if len(d.problems) > maxProblems {
 		d.problems = d.problems[:maxProblems]
 	}
+}
+
+// load parses a file of one document. It returns nil where there was a problem;
+// empty is what is said of a file without any.
+func (d *decoder) load(data []byte, empty string) *yaml.Node {
+	loader, err := yaml.NewLoader(bytes.NewReader(data))
+	if err != nil {
+		d.syntax(data, err)
+		return nil
+	}
+	var root yaml.Node
+	if err := loader.Load(&root); err == io.EOF || err == nil && len(root.Content) == 0 {
+		d.problem(position{}, "", "%s", empty)
+		return nil
+	} else if err != nil {
+		d.syntax(data, err)
+		return nil
+	}
+	var second yaml.Node
+	if err := loader.Load(&second); err != io.EOF {
+		if err != nil {
+			d.syntax(data, err)
+			return nil
+		}
+		d.problem(position{second.Line, second.Column}, "", "a second document: the file has one")
+		return nil
+	}
+	return root.Content[0]
 }
 
 // checkEmpty refuses a file that says nothing, and servers without any: both
@@ -197,6 +208,11 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		d.mapping(n, v, path)
 	case reflect.Slice:
 		d.sequence(n, v, path)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		d.value(n, v.Elem(), path)
+	case reflect.Bool, reflect.Int, reflect.Int64:
+		d.plain64(n, v, path)
 	default:
 		if s, ok := d.scalar(n, path, "text"); ok {
 			v.SetString(s)
@@ -271,19 +287,39 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 			d.problem(d.positions[at], path, "unknown key %q%s", key, nearest.Hint(key, slices.Collect(maps.Keys(fields))))
 			return
 		}
-		d.value(value, v.Field(index), at)
+		d.value(value, v.FieldByIndex(index), at)
 	})
 }
 
-// fieldsOf maps a struct's keys in the file to its fields.
-func fieldsOf(t reflect.Type) map[string]int {
-	fields := map[string]int{}
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("yaml"); key != "" {
-			fields[key] = i
+// fieldsOf maps a struct's keys in the file to its fields: those of a type that
+// is JSON elsewhere are what they are there.
+func fieldsOf(t reflect.Type) map[string][]int {
+	fields := map[string][]int{}
+	for _, f := range reflect.VisibleFields(t) {
+		key := f.Tag.Get("yaml")
+		if key == "" {
+			key, _, _ = strings.Cut(f.Tag.Get("json"), ",")
+		}
+		if key != "" {
+			fields[key] = f.Index
 		}
 	}
 	return fields
+}
+
+// plain64 reads a number or a truth value, as JSON writes them.
+func (d *decoder) plain64(n *yaml.Node, v reflect.Value, path string) {
+	want := "a whole number"
+	if v.Kind() == reflect.Bool {
+		want = "true or false"
+	}
+	s, ok := d.scalar(n, path, want)
+	if !ok {
+		return
+	}
+	if json.Unmarshal([]byte(s), v.Addr().Interface()) != nil || s == "null" {
+		d.problem(position{n.Line, n.Column}, path, "%q: want %s", s, want)
+	}
 }
 
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {

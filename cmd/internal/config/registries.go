@@ -105,18 +105,3 @@ func checkMirror(text, of string) error {
 	}
 	return nil
 }
-
-// isReference reports whether a server's source is a package's reference rather
-// than a path. The disk is not asked: whoever may write beside the file, or where
-// the program was started, would decide whether signatures are asked for.
-func isReference(source string) bool {
-	if strings.HasPrefix(source, "oci://") {
-		return true
-	}
-	if strings.HasSuffix(source, ".wasm") || strings.ContainsRune(source, '\\') || strings.HasPrefix(source, "~") ||
-		strings.HasPrefix(source, ".") || strings.HasPrefix(source, "/") {
-		return false
-	}
-	_, err := oci.ParseReference(source)
-	return err == nil
-}

@@ -130,7 +130,7 @@ func (d *decoder) attestation(at string, e attestationEntry, root string) {
 		return
 	}
 	if !d.hasProblem(at + ".type") {
-		if _, err := predicateType(e.Type); err != nil {
+		if _, err := PredicateType(e.Type); err != nil {
 			place := at
 			if _, given := d.positions[at+".type"]; given {
 				place += ".type"
@@ -148,8 +148,9 @@ var predicateTypes = map[string]string{
 	"slsa": sign.PredicateSLSA, "spdx": sign.PredicateSPDX, "cyclonedx": sign.PredicateCycloneDX,
 }
 
-// predicateType returns the type of an in-toto statement that a text names.
-func predicateType(text string) (string, error) {
+// PredicateType returns the type of an in-toto statement that a text names: slsa,
+// spdx, cyclonedx, or a URI other than that of signatures.
+func PredicateType(text string) (string, error) {
 	if uri, ok := predicateTypes[text]; ok {
 		return uri, nil
 	}
@@ -223,7 +224,12 @@ func checkIdentityPattern(name, text string) error {
 	if text == "" {
 		return nil
 	}
-	pattern, err := regexp.Compile("^(?:" + text + ")$")
+	// On its own first: what closes a group that it did not open would escape from
+	// the one around it.
+	if _, err := regexp.Compile(text); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	pattern, err := regexp.Compile(`\A(?:` + text + `)\z`)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
