@@ -75,6 +75,7 @@ clean-tree: ## check that nothing was changed or left behind
 	@out=$$(git -c safe.directory='*' status --porcelain); if [ -n "$$out" ]; then echo "the tree is not clean:"; echo "$$out"; exit 1; fi
 
 bench: build plugins bench-native ## run the benchmarks
+	scripts/registry-clients oras
 	for m in . bench; do (cd $$m && $(GO) test -buildvcs=false -run '^$$' -bench '$(BENCH)' -benchmem $(BENCHFLAGS) ./...); done
 
 bench-report: build plugins bench-native ## run them ROUNDS times and write docs/benchmarks.md

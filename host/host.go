@@ -127,7 +127,8 @@ type Server struct {
 	// "secret:NAME" stands for a secret among them ([plugins.EnvSecret]).
 	Grants plugins.Grants
 	// Manifest is what its package asks for; what was granted counts only as
-	// far as it was asked for. Nil where it has none: then the grants decide.
+	// far as it was asked for. Nil: that of the layout folder at Source; where it
+	// has none, the grants decide.
 	Manifest *plugins.Manifest
 	// Definitions are what it is known to offer; lists are answered from them
 	// without running it, and what it says about itself changes nothing. Where they
@@ -138,6 +139,9 @@ type Server struct {
 	// its data when it is updated: servers of the same scope share it. Default: its
 	// name and Source, which is made absolute where it is a path.
 	Scope string
+	// Err is why it cannot be used, where that is known before it is opened: what it
+	// stands for was refused. Clients are told so, and the other servers serve.
+	Err error
 	// HTTP bounds its requests.
 	HTTP egress.Limits
 	// Clock is the precision of its clocks: they show multiples of it. Default: a

@@ -38,8 +38,11 @@ func (h *Host) open(ctx context.Context, list []Server) []entry {
 }
 
 func (h *Host) openOne(ctx context.Context, s Server) entry {
-	e := entry{config: s, status: Status{Name: s.Name, Source: s.Source}}
 	artifact, err := openArtifact(ctx, s)
+	if s.Manifest == nil && artifact.Manifest != nil {
+		s.Manifest, s.Definitions = artifact.Manifest, &artifact.Manifest.Definitions
+	}
+	e := entry{config: s, status: Status{Name: s.Name, Source: s.Source}}
 	if err == nil {
 		e.status.Digest, e.status.Shape = artifact.Digest, artifact.Module.Shape
 		if old, ok := h.unchanged(e); ok {
@@ -67,6 +70,9 @@ func named(server string, err error) error {
 }
 
 func openArtifact(ctx context.Context, s Server) (registry.Artifact, error) {
+	if s.Err != nil {
+		return registry.Artifact{}, s.Err
+	}
 	if s.Wasm != nil {
 		return registry.Parse(s.Name, s.Wasm)
 	}

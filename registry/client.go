@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/cache"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
@@ -35,17 +34,10 @@ type ClientConfig struct {
 	Log *slog.Logger
 }
 
-// policy is what the client asks of a [trust.Policy].
-type policy interface {
-	CheckSignatures(ctx context.Context, ref oci.Reference, src oci.Source, digest string) (trust.Verdict, error)
-	CheckCapabilities(ref oci.Reference, asked *plugins.Requests) error
-}
-
 // Client gets packages: it resolves a tag to a digest, verifies the digest, and
 // reads content by digest only. Its methods may be called at the same time.
 type Client struct {
 	config ClientConfig
-	policy policy
 	log    *slog.Logger
 }
 
@@ -68,9 +60,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		}
 		c.Repository = remotes.Repository
 	}
-	client := &Client{config: c, log: c.Log}
-	client.policy = &client.config.Trust
-	return client, nil
+	return &Client{config: c, log: c.Log}, nil
 }
 
 // Repository is where a reference's package is, for publishing. It does not go
@@ -107,7 +97,7 @@ func (c *Client) Open(ctx context.Context, p *Package) (Artifact, error) {
 	source := p.Reference.String()
 	wasm, err := p.Module(ctx, p.source, c.config.MaxBytes)
 	if err != nil {
-		return Artifact{}, c.refuse(ctx, source, err)
+		return Artifact{}, refuse(ctx, source, err)
 	}
 	return p.artifact(source, p.Reference.Repository, wasm)
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"path"
 
+	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/registry/pack"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
@@ -34,27 +34,35 @@ func (p *Package) Source() oci.Source { return p.source }
 // artifact makes what can be run of a module that was read from a package. name
 // is what the server is called where the package has no manifest.
 func (p *Package) artifact(source, name string, wasm []byte) (Artifact, error) {
-	a, err := Parse(source, wasm)
+	module, err := plugins.Inspect(wasm)
 	if err != nil {
-		return Artifact{}, err
+		return Artifact{}, fmt.Errorf("%w %q: %w", ErrSource, source, err)
 	}
 	if p.Plugin != nil {
 		name = p.Plugin.Name
 	}
-	a.Name = nameOf(path.Base(name))
-	a.Manifest, a.Package = p.Plugin, p.Descriptor.Digest
+	a := Artifact{
+		Source: source, Name: nameOf(path.Base(name)), Digest: p.Wasm.Digest,
+		Wasm: wasm, Module: module, Manifest: p.Plugin, Package: p.Descriptor.Digest,
+	}
+	if p.Layout == pack.LayoutContainer { // else the layer is the module, and was hashed when it was read
+		a.Digest = oci.DigestOf(wasm)
+	}
 	return a, nil
 }
 
-// refuse names the source in an error. What cannot be used wraps [ErrSource]; what could not be reached does not, for another time it may be.
-func (c *Client) refuse(ctx context.Context, source string, err error) error {
+// refuse names the source in an error, which wraps [ErrSource] where what is
+// there cannot be used: not where it could not be reached.
+func refuse(ctx context.Context, source string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("get %s: %w", source, err)
+	for _, reason := range []error{trust.ErrUntrusted, oci.ErrContent, oci.ErrNotFound, pack.ErrPackage, plugins.ErrModule} {
+		if errors.Is(err, reason) {
+			return fmt.Errorf("%w %q: %w", ErrSource, source, err)
+		}
 	}
-	return fmt.Errorf("%w %q: %w", ErrSource, source, err)
+	return fmt.Errorf("get %q: %w", source, err)
 }
 
 // nothing is the source of a client that is offline and has no cache.

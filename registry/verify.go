@@ -3,9 +3,11 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/registry/pack"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
@@ -28,7 +30,7 @@ import (
 func (c *Client) Verify(ctx context.Context, ref oci.Reference) (*Package, error) {
 	p, err := c.verify(ctx, ref)
 	if err != nil {
-		return nil, c.refuse(ctx, ref.String(), err)
+		return nil, refuse(ctx, ref.String(), err)
 	}
 	return p, nil
 }
@@ -42,9 +44,8 @@ func (c *Client) verify(ctx context.Context, ref oci.Reference) (*Package, error
 	p := &Package{Reference: ref, source: src}
 	p.Reference.Digest = root.Digest
 	cached := ref.Digest != "" // then all that is needed may be there
-	p.Verdict, err = c.checkSignatures(ctx, p, root.Digest, cached)
-	unsigned := err
-	if unsigned != nil && !oci.IsIndex(root.MediaType) && !c.mayBeUnsigned(ctx) {
+	unsigned := c.checkSignatures(ctx, p, root.Digest, cached)
+	if unsigned != nil && !oci.IsIndex(root.MediaType) && !c.config.AllowUnsigned {
 		return nil, unsigned
 	}
 	listing, err := pack.Read(ctx, src, root.Descriptor)
@@ -56,46 +57,62 @@ func (c *Client) verify(ctx context.Context, ref oci.Reference) (*Package, error
 		return nil, err
 	}
 	if unsigned != nil && p.Descriptor.Digest != root.Digest {
-		if p.Verdict, err = c.checkSignatures(ctx, p, p.Descriptor.Digest, cached); err == nil {
-			unsigned = nil
-		} else {
-			unsigned = fmt.Errorf("neither the index nor the package in it: %w", err)
+		if unsigned = c.checkSignatures(ctx, p, p.Descriptor.Digest, cached); unsigned != nil {
+			unsigned = fmt.Errorf("neither the index %s nor the package in it: %w", root.Digest, unsigned)
 		}
 	}
 	if unsigned != nil {
-		if !c.mayBeUnsigned(ctx) {
-			return nil, unsigned
+		if err := c.allowUnsigned(ctx, p, "package", unsigned); err != nil {
+			return nil, err
 		}
-		c.log.Warn("a package is used that nobody vouches for", "reference", p.Reference.String(), "digest", p.Descriptor.Digest, "reason", unsigned)
-		p.Signed, p.Verdict = "", trust.Verdict{Unsigned: true}
 	}
-	return p, c.checkCapabilities(p)
+	if err := c.checkCapabilities(p); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
-func (c *Client) mayBeUnsigned(ctx context.Context) bool {
-	return c.config.AllowUnsigned && ctx.Err() == nil
+// allowUnsigned takes something for which nobody vouches, if the operator allows
+// that, and says so.
+func (c *Client) allowUnsigned(ctx context.Context, p *Package, what string, reason error) error {
+	if !c.config.AllowUnsigned || ctx.Err() != nil {
+		return reason
+	}
+	c.log.Warn("a "+what+" is used that nobody vouches for", "reference", p.Reference.String(), "digest", p.Descriptor.Digest, "reason", reason)
+	p.Signed, p.Verdict = "", trust.Verdict{Unsigned: true}
+	return nil
 }
 
 // checkSignatures asks the policy about a digest: by what is in the cache if that may
 // do, else by what the registry has.
-func (c *Client) checkSignatures(ctx context.Context, p *Package, digest string, cached bool) (trust.Verdict, error) {
+func (c *Client) checkSignatures(ctx context.Context, p *Package, digest string, cached bool) error {
+	ref := p.Reference
+	ref.Digest = digest // or that of the manifest in an index
+	var err error
 	p.Signed = digest
 	if cached || c.config.Offline {
-		v, err := c.policy.CheckSignatures(ctx, p.Reference, c.cached(p.Reference), digest)
+		p.Verdict, err = c.config.Trust.CheckSignatures(ctx, ref, c.cached(ref), digest)
 		if err == nil || c.config.Offline || ctx.Err() != nil {
-			return v, err
+			return err
 		}
-		c.log.Debug("the signatures in the cache do not do", "reference", p.Reference.String(), "reason", err)
+		c.log.Debug("the signatures in the cache do not do", "reference", ref.String(), "reason", err)
 	}
-	return c.policy.CheckSignatures(ctx, p.Reference, p.source, digest)
+	p.Verdict, err = c.config.Trust.CheckSignatures(ctx, ref, p.source, digest)
+	return err
 }
 
-// checkCapabilities holds what a package asks for against the policy.
+// checkCapabilities holds what a package asks for against the policy. One that
+// nobody vouches for may come from where no rule says anything.
 func (c *Client) checkCapabilities(p *Package) error {
-	if p.Plugin == nil {
-		return nil // it asks for nothing
+	var asked *plugins.Requests
+	if p.Plugin != nil {
+		asked = p.Plugin.Capabilities
 	}
-	return c.policy.CheckCapabilities(p.Reference, p.Plugin.Capabilities)
+	err := c.config.Trust.CheckCapabilities(p.Reference, asked)
+	if p.Verdict.Unsigned && errors.Is(err, trust.ErrNoRule) {
+		return nil
+	}
+	return err
 }
 
 // root is what a reference resolved to, a manifest or an index: hashed, and
@@ -117,7 +134,7 @@ func (r root) leadsTo(digest string) error {
 // believed: the size has to be true, and the media type is the content's.
 func (c *Client) resolve(ctx context.Context, ref oci.Reference, src oci.Source) (root, error) {
 	if c.config.Offline && ref.Digest == "" {
-		return root{}, fmt.Errorf("what the tag %q stands for is asked at the registry, which is not possible offline: name the digest (%s@sha256:…)", ref.Tag, ref.Name())
+		return root{}, fmt.Errorf("%w offline: what a tag stands for only the registry knows: name the digest, %s@sha256:…", oci.ErrNotFound, ref.Name())
 	}
 	d, err := src.Resolve(ctx, ref.Identifier())
 	if err != nil {
@@ -137,7 +154,7 @@ func (c *Client) resolve(ctx context.Context, ref oci.Reference, src oci.Source)
 func parseRoot(digest string, content []byte) (root, error) {
 	mediaType, err := oci.ManifestType(content)
 	if err != nil {
-		return root{}, fmt.Errorf("%s: %w", digest, err)
+		return root{}, fmt.Errorf("%s: %w: %w", digest, pack.ErrPackage, err)
 	}
 	r := root{Descriptor: oci.Descriptor{MediaType: mediaType, Digest: digest, Size: int64(len(content))}}
 	if !oci.IsIndex(mediaType) {
@@ -145,7 +162,7 @@ func parseRoot(digest string, content []byte) (root, error) {
 	}
 	var index oci.Index
 	if err := json.Unmarshal(content, &index); err != nil {
-		return root{}, fmt.Errorf("%s: it is no index: %w", digest, err)
+		return root{}, fmt.Errorf("%s: %w: it is no index: %w", digest, pack.ErrPackage, err)
 	}
 	r.index = index.Manifests
 	return r, nil

@@ -91,8 +91,8 @@ func TestVerifiedByCosign(t *testing.T) {
 		name string
 		make func(p *place)
 	}{
-		{"our ECDSA key", func(p *place) { p.must("mcpwasm", "keygen", "--no-password", "k") }},
-		{"our Ed25519 key", func(p *place) { p.must("mcpwasm", "keygen", "--no-password", "--type", "ed25519", "k") }},
+		{"our ECDSA key", func(p *place) { p.must("mcpwasm", "keygen", "--no-password", "-o", "k") }},
+		{"our Ed25519 key", func(p *place) { p.must("mcpwasm", "keygen", "--no-password", "--type", "ed25519", "-o", "k") }},
 		{"cosign's ECDSA key", keys[0].make},
 		{"cosign's Ed25519 key", keys[1].make},
 	}
@@ -104,7 +104,7 @@ func TestVerifiedByCosign(t *testing.T) {
 				verify [][]string
 			}{
 				{"bundle", nil, [][]string{forms[1].verify, forms[2].verify}},
-				{"tag", []string{"--tag"}, [][]string{forms[0].verify}},
+				{"tag", []string{"--tag-form"}, [][]string{forms[0].verify}},
 			} {
 				t.Run(r.name+"/"+key.name+"/"+form.name, func(t *testing.T) {
 					p := newPlace(t)

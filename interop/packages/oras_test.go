@@ -155,7 +155,7 @@ func TestPulledByOras(t *testing.T) {
 			}
 
 			p.must("oras", append([]string{"pull", ref, "--output", "pulled"}, r.oras()...)...)
-			p.signs(r, ref)
+			p.signs(ref)
 			tree := decode[struct {
 				Referrers []struct {
 					ArtifactType string            `json:"artifactType"`
@@ -183,10 +183,10 @@ func fromFlags(r *registry) []string {
 }
 
 // signs makes a key pair, ours.key and ours.pub, and signs with it.
-func (p *place) signs(r *registry, ref string, flags ...string) {
+func (p *place) signs(ref string, flags ...string) {
 	p.t.Helper()
 	if _, err := os.Stat(p.path("ours.key")); err != nil {
-		p.must("mcpwasm", "keygen", "--no-password", "ours")
+		p.must("mcpwasm", "keygen", "--no-password", "-o", "ours")
 	}
 	p.must("mcpwasm", append(append([]string{"sign", "--key", "ours.key"}, flags...), ref)...)
 }

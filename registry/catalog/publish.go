@@ -161,27 +161,36 @@ func (p *ServerPackage) validate() error {
 // stands for every name below.
 var listedRegistries = []string{"docker.io", "ghcr.io", "mcr.microsoft.com", "*.azurecr.io", "*.pkg.dev"}
 
-// Demands says in one line each what keeps an MCP Registry from taking the
-// package, as far as it can be seen here; nothing where it is ready. Who may use
-// the name, and whether everybody can pull the package, is seen by the registry only.
-func Demands(ctx context.Context, src oci.Source, l *pack.Listing, ref oci.Reference, name string) ([]string, error) {
-	var missing []string
-	if !isListed(ref.Registry) {
-		missing = append(missing, fmt.Sprintf("it takes packages from %s, and not from %s", strings.Join(listedRegistries, ", "), ref.Registry))
-	}
+// CheckServerName makes sure that a package says that it belongs to the server of a
+// name, as the MCP Registry does: by a label of its config. An annotation is for
+// people, and must not say something else.
+func CheckServerName(ctx context.Context, src oci.Source, l *pack.Listing, name string) error {
 	label, err := serverLabel(ctx, src, l)
-	switch {
+	switch have := l.Manifest.Annotations[pack.AnnotationServerName]; {
 	case err != nil:
-		return nil, err
+		return err
 	case label == "":
-		missing = append(missing, fmt.Sprintf("the package's config has no label %s: build it again with mcpwasm build", pack.AnnotationServerName))
+		return fmt.Errorf("the package's config has no label %s, which the MCP Registry asks for: build it again with mcpwasm build", pack.AnnotationServerName)
 	case label != name:
-		missing = append(missing, fmt.Sprintf("the label %s is %q: want %q", pack.AnnotationServerName, label, name))
+		return fmt.Errorf("the label %s is %q: want %q", pack.AnnotationServerName, label, name)
+	case have != "" && have != name:
+		return fmt.Errorf("the annotation %s is %q: want %q", pack.AnnotationServerName, have, name)
 	}
-	if have := l.Manifest.Annotations[pack.AnnotationServerName]; have != "" && have != name {
-		missing = append(missing, fmt.Sprintf("the annotation %s is %q: want %q", pack.AnnotationServerName, have, name))
+	return nil
+}
+
+// Demands says in one line each what the MCP Registry asks for that is not seen, or
+// not met, here.
+func Demands(s *ServerJSON, ref oci.Reference) []string {
+	namespace, _, _ := strings.Cut(s.Name, "/")
+	lines := []string{
+		fmt.Sprintf("whoever publishes it proves to own %s, by mcp-publisher login", namespace),
+		"everybody can pull the package, without logging in",
 	}
-	return missing, nil
+	if !isListed(ref.Registry) {
+		lines = append(lines, fmt.Sprintf("the official one takes packages from %s, and not from %s", strings.Join(listedRegistries, ", "), ref.Registry))
+	}
+	return lines
 }
 
 func isListed(host string) bool {

@@ -16,7 +16,7 @@ import (
 
 // ErrMeanwhile is wrapped by the error of a change to an entry that somebody else
 // changed first.
-var ErrMeanwhile = errors.New("somebody else changed the entry meanwhile")
+var ErrMeanwhile = errors.New("somebody else changed it meanwhile")
 
 // Read returns a lock file's bytes, and of one that is not there none and no
 // error. Give [Parse] and a signature's check the same bytes, so that both are about one
@@ -134,6 +134,32 @@ func Rewrite(ctx context.Context, path string) (changed bool, err error) {
 		return formatted, nil
 	})
 	return changed, err
+}
+
+// WriteSignature writes the signature of a lock file beside it, unless the file is no
+// longer the one that was signed: then the error wraps [ErrMeanwhile].
+func WriteSignature(ctx context.Context, path string, data, bundle []byte) error {
+	real, err := resolve(path)
+	if err != nil {
+		return err
+	}
+	unlock, err := exclude(ctx, real)
+	if err != nil {
+		return fmt.Errorf("sign lock file %s: %w", path, cause(err))
+	}
+	defer unlock()
+	now, err := Read(real)
+	if err == nil && !bytes.Equal(now, data) {
+		err = fmt.Errorf("sign lock file %s: %w", path, ErrMeanwhile)
+	}
+	if err != nil {
+		return err
+	}
+	// Beside the name that is used, where whoever reads it looks.
+	if err := replace(path+SignatureSuffix, bundle); err != nil {
+		return fmt.Errorf("sign lock file %s: %w", path, cause(err))
+	}
+	return nil
 }
 
 // rewrite replaces a file by what change makes of it, one process at a time.

@@ -3,6 +3,7 @@ package trust
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mcpwasm/mcpwasm/registry/oci"
@@ -10,7 +11,7 @@ import (
 
 // Pattern stands for repositories: one, all below a prefix, or all.
 type Pattern struct {
-	// prefix has the segments of the registry and the path; none is everything.
+	// segments are those of the registry and the path; none is everything.
 	segments []string
 	// below is set where everything below the segments is meant, and not they.
 	below bool
@@ -57,18 +58,25 @@ func (p Pattern) String() string {
 	return strings.Join(append(p.segments[:len(p.segments):len(p.segments)], "*"), "/")
 }
 
-// Covers reports whether the pattern stands for a repository in the form that
+// Includes reports whether the pattern stands for every repository that another
+// one stands for.
+func (p Pattern) Includes(other Pattern) bool {
+	switch {
+	case !other.below:
+		return p.covers(other.segments)
+	case !p.below || len(p.segments) > len(other.segments):
+		return false
+	}
+	return slices.Equal(p.segments, other.segments[:len(p.segments)])
+}
+
+// covers reports whether the pattern stands for a repository in the form that
 // segments returns.
 func (p Pattern) covers(repository []string) bool {
 	if p.below && len(repository) <= len(p.segments) || !p.below && len(repository) != len(p.segments) {
 		return false
 	}
-	for i, s := range p.segments {
-		if repository[i] != s {
-			return false
-		}
-	}
-	return true
+	return slices.Equal(p.segments, repository[:len(p.segments)])
 }
 
 // narrower reports whether the pattern counts before another that covers the same

@@ -130,6 +130,33 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+func TestIncludes(t *testing.T) {
+	// Each is within those before it, and the lists are not within each other.
+	chains := [][]string{
+		{"*", "ghcr.io/*", "ghcr.io/acme/*", "ghcr.io/acme/a/*", "ghcr.io/acme/a/x"},
+		{"quay.io/acme/*", "quay.io/acme/x"},
+		{"ghcr.io/acme-evil/*"},
+		{"ghcr.io/acme"},
+	}
+	for i, outer := range chains {
+		for j, inner := range chains {
+			for k, a := range outer {
+				for l, b := range inner {
+					p, err := ParsePattern(a)
+					q, err2 := ParsePattern(b)
+					if err != nil || err2 != nil {
+						t.Fatal(err, err2)
+					}
+					want := i == j && k <= l || a == "*" || a == "ghcr.io/*" && strings.HasPrefix(b, "ghcr.io/")
+					if p.Includes(q) != want {
+						t.Errorf("%s includes %s: %v", a, b, !want)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestMatchRefuses has what nobody should be able to hand in.
 func TestMatchRefuses(t *testing.T) {
 	all := Rule{Repositories: []string{"*"}}

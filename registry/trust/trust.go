@@ -24,6 +24,9 @@ import (
 // ErrUntrusted is wrapped by every refusal.
 var ErrUntrusted = errors.New("not trusted")
 
+// ErrNoRule is wrapped by the refusal of a repository that no rule covers.
+var ErrNoRule = errors.New("no rule covers it")
+
 // Policy is an operator's trust. The zero value trusts nothing.
 type Policy struct {
 	Rules []Rule
@@ -97,8 +100,8 @@ func (p *Policy) Match(ref oci.Reference) (Rule, string, error) {
 		}
 	}
 	if found < 0 {
-		return Rule{}, "", fmt.Errorf("%s: %w: no rule covers it: add one to trust.rules: {repositories: [%[1]s], signers: [{key: FILE}]}",
-			strings.Join(repository, "/"), ErrUntrusted)
+		return Rule{}, "", fmt.Errorf("%s: %w: %w: add one to trust.rules: {repositories: [%[1]s], signers: [{key: FILE}]}",
+			strings.Join(repository, "/"), ErrUntrusted, ErrNoRule)
 	}
 	return p.Rules[found], best.String(), nil
 }

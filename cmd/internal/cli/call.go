@@ -23,14 +23,14 @@ const maxArguments = 64 << 20
 func newCall(s Streams) *cobra.Command {
 	var guest guestFlags
 	cmd := &cobra.Command{
-		Use:   "call FILE TOOL [JSON|-] [flags] [-- ARG...]",
+		Use:   "call NAME|REFERENCE|FILE TOOL [JSON|-] [flags] [-- ARG...]",
 		Short: "Call one tool of a server and print the result",
 		Long: `Call calls one tool with a JSON object of arguments, or with the one on standard
 input for "-", and prints its result: text as text, structured content as JSON.
 With --output json it prints the complete result as the server gave it. The exit
 code is 4 when the tool reports an error.`,
 		Example:           `  mcpwasm call hello.wasm greet '{"name":"you"}'`,
-		Args:              takes(2, 3, "the .wasm file and the name of a tool"),
+		Args:              takes(2, 3, "a NAME, a REFERENCE or a .wasm file, and the name of a tool"),
 		ValidArgsFunction: files("wasm"),
 	}
 	guest.register(cmd)
@@ -41,14 +41,14 @@ code is 4 when the tool reports an error.`,
 		if err != nil {
 			return err
 		}
-		h, a, stderr, err := guest.openQuietly(cmd.Context(), s, own[0], guestArgs)
+		h, name, stderr, err := guest.openQuietly(cmd.Context(), s, own[0], guestArgs)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, h.Close()); stderr.show(s, err) }()
 		result, err := h.CallTool(cmd.Context(), own[1], arguments)
 		if err != nil {
-			return explain(cmd.Context(), h, a.Name, own[1], err)
+			return explain(cmd.Context(), h, name, own[1], err)
 		}
 		return printResult(s, own[1], result, out.json())
 	}

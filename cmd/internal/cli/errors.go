@@ -39,6 +39,9 @@ func usage(hint, format string, args ...any) error {
 
 // report writes an error for people and returns the exit code.
 func report(w io.Writer, err error) int {
+	if code, ok := errors.AsType[exitCode](err); ok {
+		return int(code)
+	}
 	f := classify(err)
 	for line := range strings.SplitSeq(strings.TrimRight(f.err.Error(), "\n"), "\n") {
 		_, _ = fmt.Fprintln(w, "mcpwasm: error: "+printable(line)) // nowhere to report to

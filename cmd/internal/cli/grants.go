@@ -36,6 +36,25 @@ func (f *grantFlags) register(cmd *cobra.Command) {
 	flags.Var(&f.clock, "clock", "precision of the server's clocks, at most 1m (default 1ms)")
 }
 
+// given names a flag that stands on the command line, "" for none.
+func (f *grantFlags) given() string {
+	switch {
+	case len(f.http.values) > 0:
+		return "allow-http"
+	case len(f.mounts.values) > 0:
+		return "mount"
+	case f.kv.value != nil:
+		return "kv"
+	case len(f.secrets.values) > 0:
+		return "secret"
+	case len(f.tools.access) > 0:
+		return "tool-access"
+	case f.clock.Duration() != 0:
+		return "clock"
+	}
+	return ""
+}
+
 // parseKVFlag refuses --kv=, which a variable without a value would leave: a flag
 // alone comes as its NoOptDefVal.
 func parseKVFlag(text string) (plugins.KVGrant, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/mcpwasm/mcpwasm/host"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry"
+	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/runtime"
 )
 
@@ -52,6 +53,8 @@ func (f *hostFlags) config(s Streams, level slog.Level) host.Config {
 type guestFlags struct {
 	hostFlags
 	grantFlags
+	packages packageFlags
+	lock     lockFlags
 	env      []string
 	lifetime choice
 	memory   config.Size
@@ -62,7 +65,10 @@ type guestFlags struct {
 func (f *guestFlags) register(cmd *cobra.Command) {
 	f.hostFlags.register(cmd)
 	f.grantFlags.register(cmd)
-	cmd.Flags().StringArrayVarP(&f.env, "env", "e", nil, "environment variable of the server, `KEY=value` or KEY=secret:NAME; may be repeated")
+	f.packages.register(cmd)
+	f.packages.registerUnsigned(cmd)
+	f.lock.register(cmd)
+	registerEnv(cmd, &f.env)
 	f.lifetime = choice{of: []string{
 		string(runtime.LifetimeCall), string(runtime.LifetimeSession), string(runtime.LifetimeProcess),
 	}}
@@ -72,53 +78,162 @@ func (f *guestFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.manifest, "manifest", "", "`FILE` with what the server asks for; what is granted beyond that is withheld")
 }
 
+func registerEnv(cmd *cobra.Command, env *[]string) {
+	cmd.Flags().StringArrayVarP(env, "env", "e", nil, "environment variable of the server, `KEY=value` or KEY=secret:NAME; may be repeated")
+}
+
 // open brings up a host of one server: the source and what stands behind -- on
-// the command line. Whoever opens it closes it.
-func (f *guestFlags) open(ctx context.Context, c host.Config, source string, guestArgs []string) (*host.Host, registry.Artifact, error) {
-	for _, kv := range f.env {
-		if key, _, ok := strings.Cut(kv, "="); !ok || key == "" {
-			return nil, registry.Artifact{}, usage("", "--env %q: want KEY=value", kv)
+// the command line. It returns the server's name. Whoever opens it closes it.
+func (f *guestFlags) open(ctx context.Context, s Streams, c host.Config, source string, guestArgs []string) (*host.Host, string, error) {
+	server, guarded, err := f.server(ctx, s, c, source)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(guestArgs) > 0 {
+		server.Args = guestArgs
+	}
+	f.limit(&server)
+	c.Guarded = append(c.Guarded, guarded...)
+	c.Servers = []host.Server{server}
+	h, err := host.New(ctx, c)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := firstError(ctx, h, c.Servers); err != nil {
+		return nil, "", &failure{ExitInput, errors.Join(byFlag(server.Grants, err), h.Close()), ""}
+	}
+	return h, server.Name, nil
+}
+
+// limit applies the flags that have nothing to do with what the server may do.
+func (f *guestFlags) limit(s *host.Server) {
+	if f.lifetime.value != "" {
+		s.Lifetime = runtime.Lifetime(f.lifetime.value)
+	}
+	if f.memory != 0 {
+		s.Limits.MemoryBytes = uint64(f.memory)
+	}
+	if f.timeout.Duration() != 0 {
+		s.Limits.Deadline = f.timeout.Duration()
+	}
+}
+
+// server gets the server that a source names, and the files that decide what it
+// is. What has been approved is taken as it was approved.
+func (f *guestFlags) server(ctx context.Context, s Streams, c host.Config, source string) (host.Server, []string, error) {
+	src, err := registry.ParseSource(source)
+	if err != nil {
+		return host.Server{}, nil, err
+	}
+	if src.Local() {
+		return f.local(ctx, source)
+	}
+	if src.Shadows {
+		say(s, "there is a file or folder %s as well, which is not what is started: ./%[1]s would be", source)
+	}
+	p, err := openPackages(s, f.packages, f.lock, f.cacheFlags.dir())
+	if err != nil {
+		return host.Server{}, nil, err
+	}
+	if src.Reference.Digest != "" {
+		server, err := f.exact(ctx, p, src.Reference)
+		return server, p.guarded(), err
+	}
+	name := src.Text
+	if src.Kind == registry.SourceReference {
+		if name, err = p.approved(src.Reference); err != nil {
+			return host.Server{}, nil, err
 		}
 	}
-	grants, err := f.grants(f.env)
-	if err != nil {
-		return nil, registry.Artifact{}, err
+	if flag := f.given(); flag != "" {
+		return host.Server{}, nil, usage("mcpwasm update "+name+" with all of its grants as flags changes what was approved",
+			"--%s: %s has the grants that were approved", flag, name)
 	}
-	manifest, err := readManifest(f.manifest)
+	server, err := p.open(ctx, c, name)
+	return server, p.guarded(), err
+}
+
+// given names a flag that gives the server something, "" for none.
+func (f *guestFlags) given() string {
+	switch {
+	case len(f.env) > 0:
+		return "env"
+	case f.manifest != "":
+		return "manifest"
+	}
+	return f.grantFlags.given()
+}
+
+// local gets a server from this machine.
+func (f *guestFlags) local(ctx context.Context, source string) (host.Server, []string, error) {
+	server, err := f.granted()
 	if err != nil {
-		return nil, registry.Artifact{}, &failure{ExitInput, err, ""}
+		return server, nil, err
 	}
 	a, err := registry.Open(ctx, source, registry.Options{})
 	if err != nil {
-		return nil, a, err
+		return server, nil, err
 	}
 	path, err := filepath.Abs(source)
 	if err != nil {
-		return nil, a, err
+		return server, nil, err
 	}
-	c.Guarded = append(c.Guarded, path)
-	c.Servers = []host.Server{{
-		Name:     a.Name,
-		Scope:    a.Name + " " + path,
-		Source:   source,
-		Wasm:     a.Wasm,
-		Args:     guestArgs,
-		Env:      f.env,
-		Lifetime: runtime.Lifetime(f.lifetime.value),
-		Limits:   runtime.Limits{MemoryBytes: uint64(f.memory), Deadline: f.timeout.Duration()},
-		Grants:   grants,
-		Clock:    f.clock.Duration(),
-		Manifest: manifest,
-	}}
-	h, err := host.New(ctx, c)
+	server.Name, server.Scope, server.Source, server.Wasm = a.Name, a.Name+" "+path, source, a.Wasm
+	return server, []string{path}, f.adopt(&server, a.Manifest)
+}
+
+// exact gets a package by its digest, with the grants of the flags.
+func (f *guestFlags) exact(ctx context.Context, p *packages, ref oci.Reference) (host.Server, error) {
+	granted, err := f.granted()
 	if err != nil {
-		return nil, a, err
+		return granted, err
 	}
-	err = firstError(ctx, h, c.Servers)
+	server, err := p.byDigest(ctx, ref)
 	if err != nil {
-		return nil, a, &failure{ExitInput, errors.Join(byFlag(grants, err), h.Close()), ""}
+		return server, err
 	}
-	return h, a, nil
+	server.Grants, server.Env, server.Clock = granted.Grants, granted.Env, granted.Clock
+	asked := server.Manifest
+	server.Manifest = granted.Manifest
+	return server, f.adopt(&server, asked)
+}
+
+// adopt takes a package's own manifest, beside which none is taken from a flag.
+func (f *guestFlags) adopt(s *host.Server, m *plugins.Manifest) error {
+	if m == nil {
+		return nil
+	}
+	if f.manifest != "" {
+		return usage("leave it out", "--manifest: what the package asks for stands in the package")
+	}
+	s.Manifest, s.Definitions = m, &m.Definitions
+	return nil
+}
+
+// granted is a server of which only what the flags give is known.
+func (f *guestFlags) granted() (host.Server, error) {
+	if err := checkEnv(f.env); err != nil {
+		return host.Server{}, err
+	}
+	grants, err := f.grants(f.env)
+	if err != nil {
+		return host.Server{}, err
+	}
+	manifest, err := readManifest(f.manifest)
+	if err != nil {
+		return host.Server{}, &failure{ExitInput, err, ""}
+	}
+	return host.Server{Env: f.env, Grants: grants, Clock: f.clock.Duration(), Manifest: manifest}, nil
+}
+
+// checkEnv refuses what is no variable.
+func checkEnv(env []string) error {
+	for _, kv := range env {
+		if key, _, ok := strings.Cut(kv, "="); !ok || key == "" {
+			return usage("", "--env %q: want KEY=value", kv)
+		}
+	}
+	return nil
 }
 
 // firstError returns why a host's server cannot be used, or its grants cannot
@@ -140,14 +255,14 @@ func firstError(ctx context.Context, h *host.Host, servers []host.Server) error 
 
 // openQuietly is open for commands that print data: of what the server writes to
 // its standard error, only the end is kept, for when it fails.
-func (f *guestFlags) openQuietly(ctx context.Context, s Streams, source string, guestArgs []string) (*host.Host, registry.Artifact, *stderrTail, error) {
+func (f *guestFlags) openQuietly(ctx context.Context, s Streams, source string, guestArgs []string) (*host.Host, string, *stderrTail, error) {
 	c := f.config(s, slog.LevelWarn)
 	tail := &stderrTail{}
 	if !f.verbose {
 		c.Logger = slog.New(tailHandler{c.Logger.Handler(), tail})
 	}
-	h, a, err := f.open(ctx, c, source, guestArgs)
-	return h, a, tail, err
+	h, name, err := f.open(ctx, s, c, source, guestArgs)
+	return h, name, tail, err
 }
 
 // definitions returns what a server says about itself. An error that is not the

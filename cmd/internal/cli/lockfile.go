@@ -35,6 +35,15 @@ type lockFile struct {
 
 // open reads the lock file of a configuration. One that is not there is empty.
 func (f *lockFlags) open(file *config.File) (*lockFile, error) {
+	l, err := f.read(file)
+	if err == nil {
+		err = l.check(l.data)
+	}
+	return l, err
+}
+
+// read is open for whoever only looks: the signature is not checked.
+func (f *lockFlags) read(file *config.File) (*lockFile, error) {
 	l := &lockFile{path: f.in(file)}
 	var err error
 	if l.signers, err = file.LockSigners(); err != nil {
@@ -42,9 +51,6 @@ func (f *lockFlags) open(file *config.File) (*lockFile, error) {
 	}
 	if l.data, err = lock.Read(l.path); err != nil {
 		return nil, &failure{ExitInput, err, ""}
-	}
-	if err := l.check(l.data); err != nil {
-		return nil, err
 	}
 	if l.data == nil {
 		l.File = &lock.File{}
@@ -79,7 +85,7 @@ func (l *lockFile) check(data []byte) error {
 		l.signed, err = lock.Verify(data, bundle, l.signers)
 	}
 	if err != nil {
-		return &failure{ExitInput, fmt.Errorf("%s: %w", l.path, err), "look at what it says (mcpwasm list --lock shows it to whoever may sign), and sign it again: mcpwasm lock sign --key FILE"}
+		return &failure{ExitInput, fmt.Errorf("%s: %w", l.path, err), "look at what it says, and sign it: mcpwasm lock sign --key FILE"}
 	}
 	return nil
 }

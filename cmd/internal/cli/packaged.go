@@ -32,6 +32,7 @@ type packages struct {
 
 // openPackages reads the configuration and the lock file.
 func openPackages(s Streams, flags packageFlags, lockFlags lockFlags, cacheDir string) (*packages, error) {
+	flags.lock = lockFlags
 	p := &packages{s: s, flags: flags, cacheDir: cacheDir, clients: map[bool]*registry.Client{}}
 	client, file, err := flags.open(s, cacheDir)
 	if err != nil {
@@ -95,8 +96,8 @@ func (p *packages) approved(ref oci.Reference) (string, error) {
 // open returns the server that was approved under a name, as the configuration has
 // it where it stands there as well.
 func (p *packages) open(ctx context.Context, c host.Config, name string) (host.Server, error) {
-	if i := slices.IndexFunc(p.file.Servers, func(s config.Server) bool { return s.Name == name }); i >= 0 {
-		return p.configured(ctx, c, p.file.Servers[i])
+	if s := p.server(name); s != nil {
+		return p.configured(ctx, c, *s)
 	}
 	e, err := p.entry(name)
 	if err != nil {
@@ -107,6 +108,15 @@ func (p *packages) open(ctx context.Context, c host.Config, name string) (host.S
 			"mcpwasm update " + name + " --env " + missing[0] + "=VALUE and its other grants as flags"}
 	}
 	return p.locked(ctx, c, name, e)
+}
+
+// server returns the server of the configuration by a name, or nil.
+func (p *packages) server(name string) *config.Server {
+	i := slices.IndexFunc(p.file.Servers, func(s config.Server) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &p.file.Servers[i]
 }
 
 // configured returns a server of the configuration whose source is a reference:
@@ -220,7 +230,7 @@ func (p *packages) locked(ctx context.Context, c host.Config, name string, e loc
 
 // byDigest gets a package that a reference names by its digest: it is verified by
 // trust, and nobody has to have approved it.
-func (p *packages) byDigest(ctx context.Context, c host.Config, ref oci.Reference) (host.Server, error) {
+func (p *packages) byDigest(ctx context.Context, ref oci.Reference) (host.Server, error) {
 	client, err := p.client(p.flags.allowUnsigned)
 	if err != nil {
 		return host.Server{}, err
@@ -236,9 +246,5 @@ func (p *packages) byDigest(ctx context.Context, c host.Config, ref oci.Referenc
 	if err != nil {
 		return host.Server{}, err
 	}
-	s := host.Server{Name: a.Name, Source: ref.String(), Wasm: a.Wasm, Manifest: pkg.Plugin, Scope: a.Name + " " + ref.Name()}
-	if pkg.Plugin != nil {
-		s.Definitions = &pkg.Plugin.Definitions
-	}
-	return s, nil
+	return host.Server{Name: a.Name, Source: ref.String(), Wasm: a.Wasm, Manifest: pkg.Plugin, Scope: a.Name + " " + ref.Name()}, nil
 }

@@ -14,22 +14,28 @@ func newRun(s Streams) *cobra.Command {
 	var guest guestFlags
 	var front frontFlags
 	cmd := &cobra.Command{
-		Use:   "run FILE [flags] [-- ARG...]",
+		Use:   "run NAME|REFERENCE|FILE [flags] [-- ARG...]",
 		Short: "Run one server over stdio, or over HTTP with --http",
 		Long: `Run runs one server and speaks MCP on standard input and output, until standard
 input ends. With --http it serves Streamable HTTP at /mcp instead, until it is
-interrupted. What stands behind -- are the server's own arguments.`,
+interrupted. What stands behind -- are the server's own arguments.
+
+A NAME is a server that was approved with mcpwasm add: exactly that package is
+started, with the grants that were approved, and anything else is refused. A
+REFERENCE with a tag is the server that was approved from there; one with a digest
+has to be trusted, and has the grants of the flags like a FILE.`,
 		Example: `  mcpwasm run hello.wasm
+  mcpwasm run weather
   mcpwasm run --http 127.0.0.1:8080 hello.wasm
   mcpwasm run --env UNITS=metric weather.wasm -- --verbose`,
-		Args:              takes(1, 1, "the .wasm file to run"),
+		Args:              takes(1, 1, "what to run: a NAME, a REFERENCE or a .wasm file"),
 		ValidArgsFunction: files("wasm"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			own, guestArgs := splitArgs(cmd, args)
 			ctx := cmd.Context()
 			c := guest.config(s, slog.LevelInfo)
 			c.HTTP = front.options()
-			h, _, err := guest.open(ctx, c, own[0], guestArgs)
+			h, _, err := guest.open(ctx, s, c, own[0], guestArgs)
 			if err != nil {
 				return err
 			}

@@ -3,8 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,9 +19,7 @@ import (
 )
 
 func newServe(s Streams) *cobra.Command {
-	var flags hostFlags
-	var front frontFlags
-	var path string
+	var flags serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve [flags]",
 		Short: "Serve all servers of a configuration file behind one endpoint",
@@ -26,32 +27,66 @@ func newServe(s Streams) *cobra.Command {
 or, with --http, over HTTP at /mcp. Tools, prompts and resources are named
 server__name. The file is watched: a change is taken over without dropping calls,
 a bad file is reported and leaves the old one in force. A hang-up signal (SIGHUP)
-reads the file and all modules again.`,
+reads the file and all modules again.
+
+Servers whose source is a package, and all others of the lock file, are served
+exactly as they were approved with mcpwasm add. The lock file is watched as well.`,
 		Args: takesNoFile,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			file, err := loadConfig(s, path)
+			c := flags.config(s, slog.LevelInfo)
+			c.HTTP, c.Prefix = flags.front.options(), true
+			p, err := flags.open(s)
 			if err != nil {
 				return err
 			}
-			c := flags.config(s, slog.LevelInfo)
-			c.HTTP, c.Prefix = front.options(), true
-			c.Guarded = guarded(file)
-			if c.Servers, err = hostServers(file); err != nil {
+			c.Guarded = p.guarded()
+			if c.Servers, err = p.servers(ctx, c); err != nil {
 				return err
 			}
 			h, err := host.New(ctx, c)
 			if err != nil {
 				return err
 			}
-			reportBroken(ctx, s, h, file)
-			return errors.Join(serveAndWatch(ctx, s, file.Path, h, &front), h.Close())
+			reportBroken(ctx, s, h, p.file, c.Servers)
+			return errors.Join(flags.serveAndWatch(ctx, s, p, c, h), h.Close())
 		},
 	}
-	cmd.Flags().StringVarP(&path, "config", "c", "", configHelp)
 	flags.register(cmd)
-	front.register(cmd)
 	return cmd
+}
+
+// serveFlags are the flags of serve.
+type serveFlags struct {
+	hostFlags
+	packages packageFlags
+	lock     lockFlags
+	front    frontFlags
+}
+
+func (f *serveFlags) register(cmd *cobra.Command) {
+	f.hostFlags.register(cmd)
+	f.packages.register(cmd)
+	f.packages.registerUnsigned(cmd)
+	f.lock.register(cmd)
+	f.front.register(cmd)
+}
+
+// open reads the configuration and the lock file, one of which has to have a
+// server.
+func (f *serveFlags) open(s Streams) (*packages, error) {
+	p, err := openPackages(s, f.packages, f.lock, f.cacheFlags.dir())
+	if err != nil {
+		return nil, err
+	}
+	if len(p.file.Servers)+len(p.lock.Servers) > 0 {
+		return p, nil
+	}
+	if _, err := loadConfig(s, f.packages.config); err != nil {
+		return nil, err
+	}
+	return nil, &failure{ExitInput, fmt.Errorf("there are no servers in %s, and none in %s", p.file.Path, p.lock.path),
+		"mcpwasm add REFERENCE approves a package; a minimal entry is: servers: {hello: {source: hello.wasm}}"}
 }
 
 // takesNoFile says how to serve the file that somebody named.
@@ -66,10 +101,10 @@ func takesNoFile(_ *cobra.Command, args []string) error {
 	return usage(hint, "serve: %q is one argument too many: serve takes a configuration file, by --config", args[0])
 }
 
-// serveAndWatch serves while it watches the file; it ends with the serving.
-func serveAndWatch(ctx context.Context, s Streams, path string, h *host.Host, front *frontFlags) error {
+// serveAndWatch serves while it watches the files; it ends with the serving.
+func (f *serveFlags) serveAndWatch(ctx context.Context, s Streams, p *packages, c host.Config, h *host.Host) error {
 	watchCtx, stop := context.WithCancel(ctx)
-	changed, err := config.Watch(watchCtx, path)
+	changed, err := config.Watch(watchCtx, append([]string{p.file.Path}, p.lock.guarded()...)...)
 	if err != nil {
 		stop()
 		return err
@@ -77,21 +112,26 @@ func serveAndWatch(ctx context.Context, s Streams, path string, h *host.Host, fr
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for range changed {
-			reload(watchCtx, s, path, h)
+			f.reload(watchCtx, s, p, c, h)
 		}
 	})
-	err = front.serve(ctx, s, h)
+	err = f.front.serve(ctx, s, h)
 	stop()
 	wg.Wait()
 	return err
 }
 
-// reload takes a changed file over, or says why not.
-func reload(ctx context.Context, s Streams, path string, h *host.Host) {
-	file, err := config.Load(path, os.LookupEnv)
+// reload takes changed files over, or says why not. before is as it was at the
+// start.
+func (f *serveFlags) reload(ctx context.Context, s Streams, before *packages, c host.Config, h *host.Host) {
+	path := before.file.Path
 	var servers []host.Server
+	p, err := f.open(s)
+	if err == nil && len(before.file.Servers) > 0 {
+		_, err = os.Stat(path) // without which open would do
+	}
 	if err == nil {
-		servers, err = hostServers(file)
+		servers, err = p.servers(ctx, c)
 	}
 	if err == nil {
 		err = h.Reload(ctx, servers)
@@ -100,18 +140,21 @@ func reload(ctx context.Context, s Streams, path string, h *host.Host) {
 		return
 	}
 	if err != nil {
-		report(s.Err, configFailure(path, true, err))
+		if _, ok := errors.AsType[*failure](err); !ok {
+			err = configFailure(path, true, err)
+		}
+		report(s.Err, err)
 		say(s, "%s was not taken over: the servers go on as they were", path)
 		return
 	}
 	say(s, "%s was taken over", path)
-	reportBroken(ctx, s, h, file)
+	reportBroken(ctx, s, h, p.file, servers)
 }
 
 // reportBroken names the servers that do not work; the others serve.
-func reportBroken(ctx context.Context, s Streams, h *host.Host, file *config.File) {
+func reportBroken(ctx context.Context, s Streams, h *host.Host, file *config.File, servers []host.Server) {
 	for i, st := range h.Status() {
-		if st.Err == nil && len(file.Servers[i].Grants.Tools) > 0 {
+		if st.Err == nil && len(servers[i].Grants.Tools) > 0 {
 			// Only the server itself can say which tools there are.
 			_, err := h.Definitions(ctx, st.Name)
 			if len(grantProblems(err)) > 0 {
@@ -132,7 +175,11 @@ func broken(file *config.File, st host.Status) []string {
 	case st.Err == nil:
 		return nil
 	case len(problems) == 0:
-		return []string{st.Err.Error()}
+		line := st.Err.Error()
+		if f, ok := errors.AsType[*failure](st.Err); ok && f.hint != "" {
+			line += ": " + f.hint
+		}
+		return []string{line}
 	}
 	var lines []string
 	for _, p := range problems {
@@ -150,6 +197,36 @@ func guarded(f *config.File) []string {
 		}
 	}
 	return paths
+}
+
+// servers returns the servers of the configuration and of the lock file. One whose
+// package is not what was approved keeps the others from nothing.
+func (p *packages) servers(ctx context.Context, c host.Config) ([]host.Server, error) {
+	servers, err := hostServers(p.file)
+	if err != nil {
+		return nil, err
+	}
+	named := map[string]bool{}
+	for i, s := range p.file.Servers {
+		named[s.Name] = true
+		if !s.Package {
+			continue
+		}
+		if servers[i], err = p.configured(ctx, c, s); err != nil {
+			servers[i] = host.Server{Name: s.Name, Source: s.Source, Err: err}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.lock.Servers)) {
+		if named[name] {
+			continue
+		}
+		s, err := p.open(ctx, c, name)
+		if err != nil {
+			s = host.Server{Name: name, Source: p.lock.Servers[name].Reference, Err: err}
+		}
+		servers = append(servers, s)
+	}
+	return servers, ctx.Err()
 }
 
 // hostServers returns a file's servers; the error is a problem of the file.

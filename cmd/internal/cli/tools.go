@@ -13,23 +13,23 @@ import (
 func newTools(s Streams) *cobra.Command {
 	var guest guestFlags
 	cmd := &cobra.Command{
-		Use:   "tools FILE [flags] [-- ARG...]",
+		Use:   "tools NAME|REFERENCE|FILE [flags] [-- ARG...]",
 		Short: "List the tools of a server",
 		Long: `Tools lists the tools of a server. With --output json it prints {"tools":[…]}, the
 definitions complete and as the server wrote them.`,
-		Args:              takes(1, 1, "the .wasm file"),
+		Args:              takes(1, 1, "a NAME, a REFERENCE or a .wasm file"),
 		ValidArgsFunction: files("wasm"),
 	}
 	guest.register(cmd)
 	out := newOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		own, guestArgs := splitArgs(cmd, args)
-		h, a, stderr, err := guest.openQuietly(cmd.Context(), s, own[0], guestArgs)
+		h, name, stderr, err := guest.openQuietly(cmd.Context(), s, own[0], guestArgs)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, h.Close()); stderr.show(s, err) }()
-		defs, err := definitions(cmd.Context(), h, a.Name)
+		defs, err := definitions(cmd.Context(), h, name)
 		if err != nil {
 			return err
 		}

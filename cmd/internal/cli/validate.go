@@ -27,16 +27,20 @@ type validateJSON struct {
 	Valid    bool             `json:"valid"`
 	Servers  []validServer    `json:"servers"`  // those that can be run
 	Problems []config.Problem `json:"problems"` // in the order of the file's lines
+	Warnings []config.Problem `json:"warnings"` // what does not keep the file from being used
+	// Trust is left out where nothing is trusted.
+	Trust []trustedRepositories `json:"trust,omitempty"`
 
 	form bool // the problems are with the file's form, not with the modules
 }
 
 type validServer struct {
-	Name   string        `json:"name"`
-	Source string        `json:"source"`
-	Digest string        `json:"digest"`
-	Shape  plugins.Shape `json:"shape"`
-	Size   int           `json:"size"` // in bytes
+	Name   string `json:"name"`
+	Source string `json:"source"`
+	// Packages have none of these three: nothing is fetched.
+	Digest string        `json:"digest,omitempty"`
+	Shape  plugins.Shape `json:"shape,omitempty"`
+	Size   int           `json:"size,omitempty"` // in bytes
 	Grants grantsJSON    `json:"grants"`
 	May    []string      `json:"may"` // the grants in words
 }
@@ -87,7 +91,7 @@ func validate(ctx context.Context, c host.Config, flag string) (validateJSON, er
 	if err != nil {
 		return validateJSON{}, usage("", "%w", err)
 	}
-	v := validateJSON{File: path, Servers: []validServer{}, Problems: []config.Problem{}}
+	v := validateJSON{File: path, Servers: []validServer{}, Problems: []config.Problem{}, Warnings: []config.Problem{}}
 	file, err := config.Load(path, os.LookupEnv)
 	if problems, ok := errors.AsType[config.Errors](err); ok {
 		v.Problems, v.form = problems, true
@@ -96,15 +100,24 @@ func validate(ctx context.Context, c host.Config, flag string) (validateJSON, er
 	if err != nil {
 		return v, configFailure(path, named, err)
 	}
+	v.checkTrust(file)
 	servers, err := hostServers(file)
 	if problems, ok := errors.AsType[config.Errors](err); ok {
-		v.Problems = problems
-		return v, nil
+		v.Problems = append(v.Problems, problems...)
+		return v.sorted(), nil
 	}
 	c.Guarded, c.Servers = guarded(file), servers
 	for i, server := range file.Servers {
 		for _, p := range grantProblems(host.CheckGrants(ctx, c, servers[i])) {
 			v.Problems = append(v.Problems, file.At("servers."+server.Name+"."+p.Path, p.Err))
+		}
+		listed := validServer{
+			Name: server.Name, Source: server.Source,
+			Grants: newGrantsJSON(server.Grants, server.Clock), May: may(server.Grants, server.Clock),
+		}
+		if server.Package {
+			v.Servers = append(v.Servers, listed)
+			continue
 		}
 		a, err := registry.Open(ctx, server.Source, registry.Options{})
 		if ctx.Err() != nil {
@@ -118,14 +131,17 @@ func validate(ctx context.Context, c host.Config, flag string) (validateJSON, er
 			v.Problems = append(v.Problems, file.At(at, err))
 			continue
 		}
-		v.Servers = append(v.Servers, validServer{
-			Name: server.Name, Source: server.Source, Digest: a.Digest, Shape: a.Module.Shape, Size: a.Module.Size,
-			Grants: newGrantsJSON(server.Grants, server.Clock), May: may(server.Grants, server.Clock),
-		})
+		listed.Digest, listed.Shape, listed.Size = a.Digest, a.Module.Shape, a.Module.Size
+		v.Servers = append(v.Servers, listed)
 	}
+	return v.sorted(), nil
+}
+
+// sorted completes a result.
+func (v validateJSON) sorted() validateJSON {
 	slices.SortStableFunc(v.Problems, func(a, b config.Problem) int { return cmp.Compare(a.Line, b.Line) })
 	v.Valid = len(v.Problems) == 0
-	return v, nil
+	return v
 }
 
 // checkRunnable asks what serving would ask, and says which part of the file the
@@ -140,6 +156,9 @@ func checkRunnable(server config.Server, a registry.Artifact) (path string, err 
 }
 
 func (v *validateJSON) print(s Streams, asJSON bool) error {
+	for _, w := range v.Warnings {
+		say(s, "warning: %s", w)
+	}
 	if asJSON {
 		if err := writeJSON(s.Out, v); err != nil {
 			return err
@@ -159,6 +178,10 @@ func (v *validateJSON) print(s Streams, asJSON bool) error {
 func (v *validateJSON) printText(s Streams) error {
 	var rows [][]string
 	for _, server := range v.Servers {
+		if server.Digest == "" {
+			rows = append(rows, []string{server.Name, "package", "", server.Source})
+			continue
+		}
 		rows = append(rows, []string{server.Name, string(server.Shape), bytesText(server.Size), server.Digest})
 	}
 	if err := writeTable(s.Out, rows); err != nil {
@@ -167,6 +190,9 @@ func (v *validateJSON) printText(s Streams) error {
 	var text strings.Builder
 	for _, server := range v.Servers {
 		text.WriteString(grantsText(server.Name, server.May))
+	}
+	for _, t := range v.Trust {
+		text.WriteString(t.text())
 	}
 	if v.Valid {
 		fmt.Fprintf(&text, "%s: valid\n", printable(v.File))

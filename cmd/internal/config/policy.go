@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/mcpwasm/mcpwasm/registry/sign"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
@@ -55,6 +56,46 @@ func (f *File) LockSigners() ([]sign.Verifier, error) {
 		return nil, r.problems
 	}
 	return signers, nil
+}
+
+// Warnings returns what can be used, and is hardly what somebody meant: a trusted
+// root that has ended by now, and patterns that change nothing. Files that cannot be
+// used are problems of [File.TrustPolicy], and none here.
+func (f *File) Warnings(now time.Time) []Problem {
+	var warnings []Problem
+	if f.trust.Root != "" {
+		r := signerReader{file: f}
+		if root, err := r.trustedRoot(); err == nil {
+			if end := root.End(); !end.IsZero() && end.Before(now) {
+				warnings = append(warnings, f.At("trust.root", fmt.Errorf("it ended on %s, so that nothing that identities signed since can be verified: get the root that its operator has now",
+					end.UTC().Format(time.DateOnly))))
+			}
+		}
+	}
+	for i, rule := range f.trust.Rules {
+		for j, text := range rule.Repositories {
+			if wider := widerPattern(text, rule.Repositories); wider != "" {
+				warnings = append(warnings, f.At(fmt.Sprintf("trust.rules[%d].repositories[%d]", i, j), fmt.Errorf("%s stands for it already: leave it out", wider)))
+			}
+		}
+	}
+	return warnings
+}
+
+// widerPattern returns the pattern of a list that stands for all that another one
+// stands for, "" where none does.
+func widerPattern(text string, list []string) string {
+	p, err := trust.ParsePattern(text)
+	if err != nil {
+		return ""
+	}
+	for _, other := range list {
+		o, err := trust.ParsePattern(other)
+		if err == nil && o.String() != p.String() && o.Includes(p) {
+			return o.String()
+		}
+	}
+	return ""
 }
 
 // Guarded returns the files that decide what is trusted and how registries are

@@ -110,7 +110,7 @@ func TestTrustPolicyRefuses(t *testing.T) {
 		{"a private key", "rules: [{repositories: ['*'], signers: [{key: a.key}]}]", []string{"m.yaml:2:44: trust.rules[0].signers[0].key: key DIR/a.key: it is a private key: name the public one, and keep this one secret"}},
 		{"too large", "rules: [{repositories: ['*'], signers: [{key: large.pub}]}]", []string{"m.yaml:2:44: trust.rules[0].signers[0].key: key DIR/large.pub: it is larger than 65536 bytes"}},
 		{"every one", "rules: [{repositories: ['*'], signers: [{key: a.pub}, {key: x.pub}], attestations: [{type: slsa, signers: [{key: y.pub}]}]}]",
-			[]string{"m.yaml:2:58: trust.rules[0].signers[1].key: key DIR/x.pub: there", "m.yaml:2:112: trust.rules[0].attestations[0].signers[0].key: key DIR/y.pub: there"}},
+			[]string{"m.yaml:2:58: trust.rules[0].signers[1].key: key DIR/x.pub: there", "m.yaml:2:111: trust.rules[0].attestations[0].signers[0].key: key DIR/y.pub: there"}},
 		{"no root, once", "{root: none.json, rules: [{repositories: ['*'], signers: [" + identity + ", {identity: c, issuer: d}]}]}", []string{"m.yaml:2:4: trust.root: trusted root DIR/none.json: there is no such file"}},
 		{"bad root", "{root: bad.json, rules: [{repositories: ['*'], signers: [" + identity + "]}]}", []string{"m.yaml:2:4: trust.root: trusted root DIR/bad.json: "}},
 	}

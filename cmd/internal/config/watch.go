@@ -3,9 +3,11 @@ package config
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -15,40 +17,48 @@ import (
 // writes in several steps.
 const settle = 100 * time.Millisecond
 
-// Watch sends a value when the file at path may have changed, until ctx is done,
-// and then closes the channel. It watches the folder, because editors replace a
-// file rather than write to it, and compares the content, because a folder has
-// other files. A hang-up signal, where there is such a thing, counts as a change
-// whatever the content.
-func Watch(ctx context.Context, path string) (<-chan struct{}, error) {
+// Watch sends a value when one of the files at paths may have changed, until ctx is
+// done, and then closes the channel. It watches their folders, because editors
+// replace a file rather than write to it, and compares the content, because a
+// folder has other files. A file that is gone has changed when it is back. A
+// hang-up signal, where there is such a thing, counts as a change whatever the
+// content.
+func Watch(ctx context.Context, paths ...string) (<-chan struct{}, error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch configuration: %w", err)
 	}
 	// A link is replaced in its folder, its target in another.
-	folders := []string{filepath.Dir(path)}
-	if target, err := filepath.EvalSymlinks(path); err == nil && filepath.Dir(target) != folders[0] {
-		folders = append(folders, filepath.Dir(target))
+	var folders []string
+	for _, path := range paths {
+		folders = append(folders, filepath.Dir(path))
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			folders = append(folders, filepath.Dir(target))
+		}
 	}
+	slices.Sort(folders)
+	folders = slices.Compact(folders)
 	for _, f := range folders {
-		if err := w.Add(f); err != nil {
+		if err := w.Add(f); errors.Is(err, os.ErrNotExist) {
+			continue // nothing in it can change
+		} else if err != nil {
 			_ = w.Close() // the first error counts
 			return nil, fmt.Errorf("watch configuration: %s: %w", f, err)
 		}
 	}
-	last, _ := os.ReadFile(path) // unreadable counts as empty
+	last, _ := contents(paths, nil)
 	changed := make(chan struct{})
 	hangup, stop := hangups()
 	go func() {
 		defer close(changed)
 		defer stop()
 		defer func() { _ = w.Close() }() // nothing depends on it any more
-		watch(ctx, w.Events, w.Errors, hangup, changed, path, last)
+		watch(ctx, w.Events, w.Errors, hangup, changed, paths, last)
 	}()
 	return changed, nil
 }
 
-func watch(ctx context.Context, events <-chan fsnotify.Event, errs <-chan error, hangup <-chan os.Signal, changed chan<- struct{}, path string, last []byte) {
+func watch(ctx context.Context, events <-chan fsnotify.Event, errs <-chan error, hangup <-chan os.Signal, changed chan<- struct{}, paths []string, last [][]byte) {
 	var timer <-chan time.Time
 	force := false
 	for {
@@ -70,8 +80,8 @@ func watch(ctx context.Context, events <-chan fsnotify.Event, errs <-chan error,
 			force = true
 			timer = time.After(0)
 		case <-timer:
-			now, err := os.ReadFile(path)
-			if !force && (err != nil || bytes.Equal(now, last)) {
+			now, whole := contents(paths, last)
+			if !force && (!whole || slices.EqualFunc(now, last, bytes.Equal)) {
 				continue // being replaced, or another file's event
 			}
 			last, force = now, false
@@ -82,4 +92,21 @@ func watch(ctx context.Context, events <-chan fsnotify.Event, errs <-chan error,
 			}
 		}
 	}
+}
+
+// contents reads the files; one that is not there is nil. whole says that none is
+// gone that was there before.
+func contents(paths []string, before [][]byte) (now [][]byte, whole bool) {
+	whole = true
+	for i, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			data = nil // unreadable counts as not there
+		}
+		if data == nil && before != nil && before[i] != nil {
+			whole = false
+		}
+		now = append(now, data)
+	}
+	return now, whole
 }

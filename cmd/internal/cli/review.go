@@ -1,0 +1,244 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/mcpwasm/mcpwasm/host"
+	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/registry"
+	"github.com/mcpwasm/mcpwasm/registry/lock"
+	"github.com/mcpwasm/mcpwasm/registry/oci"
+)
+
+// candidate is a package that somebody looks at before it is approved.
+type candidate struct {
+	*registry.Package
+	artifact    registry.Artifact
+	definitions plugins.Definitions
+	entry       lock.Entry // without grants
+}
+
+// candidate verifies a package and reads all of it, so that it is in the cache. A
+// module that has no manifest is run, without grants, to know what it offers.
+func (p *packages) candidate(ctx context.Context, c host.Config, ref oci.Reference) (*candidate, error) {
+	client, err := p.client(p.flags.allowUnsigned)
+	if err != nil {
+		return nil, err
+	}
+	pkg, err := client.Verify(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	k := &candidate{Package: pkg}
+	if k.entry, err = lock.Of(pkg); err != nil {
+		return nil, &failure{ExitInput, fmt.Errorf("%s: %w", ref, err), ""}
+	}
+	if k.artifact, err = client.Open(ctx, pkg); err != nil {
+		return nil, err
+	}
+	if pkg.Plugin != nil {
+		k.definitions = pkg.Plugin.Definitions
+		return k, nil
+	}
+	say(p.s, "%s has no manifest of ours: it is run in a sandbox without grants to see what it offers", ref)
+	described, err := host.Describe(ctx, c, k.artifact.Wasm)
+	if err != nil {
+		return nil, &failure{ExitInput, fmt.Errorf("%s: %w", ref, err), ""}
+	}
+	k.definitions = described.Definitions
+	k.entry.Definitions, err = lock.HashDefinitions(k.definitions)
+	return k, err
+}
+
+// asked is what the package asks for, nil for nothing.
+func (k *candidate) asked() *plugins.Requests {
+	if k.Plugin == nil {
+		return nil
+	}
+	return k.Plugin.Capabilities
+}
+
+// print shows a package to whoever has to approve it.
+func (k *candidate) print(s Streams, name string) error {
+	rows := [][]string{{"name", name}}
+	if k.Plugin != nil {
+		rows = append(rows, []string{"package", oneLine(k.Plugin.Name+" "+k.Plugin.Version, 300)})
+		for _, r := range [][]string{{"", k.Plugin.Description}, {"license", k.Plugin.License}, {"source", k.Plugin.Source}} {
+			if r[1] != "" {
+				rows = append(rows, []string{r[0], oneLine(r[1], 100)})
+			}
+		}
+	} else {
+		rows = append(rows, []string{"package", "a bare module: no version, and nothing that it asks for"})
+	}
+	rows = append(rows, []string{"from", k.entry.Reference}, []string{"digest", k.entry.Digest}, []string{"size", bytesText(int(k.entry.Module.Size))})
+	rows = append(rows, signerRows(k.entry)...)
+	for i, t := range k.definitions.Tools.Items {
+		rows = append(rows, []string{label(i, "tools"), oneLine(t.Key, 128) + ": " + oneLine(describe(t), 100)})
+	}
+	for _, l := range []struct {
+		name string
+		list plugins.List
+	}{{"prompts", k.definitions.Prompts}, {"resources", k.definitions.Resources}, {"templates", k.definitions.ResourceTemplates}} {
+		for i, d := range l.list.Items {
+			rows = append(rows, []string{label(i, l.name), oneLine(d.Key, 128)})
+		}
+	}
+	for i, line := range askedWords(k.asked()) {
+		rows = append(rows, []string{label(i, "asks for"), line})
+	}
+	return writeTable(s.Out, rows)
+}
+
+// label is shown before the first of several rows.
+func label(i int, text string) string {
+	if i > 0 {
+		return ""
+	}
+	return text
+}
+
+func signerRows(e lock.Entry) [][]string {
+	if e.Unsigned {
+		return [][]string{{"signed by", "NOBODY: anybody who can write to the registry may have made it"}}
+	}
+	var rows [][]string
+	for i, signer := range e.Signers {
+		rows = append(rows, []string{label(i, "signed by"), oneLine(signer, 300)})
+	}
+	return rows
+}
+
+// describe is a tool's description, or its title.
+func describe(d plugins.Definition) string {
+	var text struct {
+		Title       string `json:"title"`
+		Description string `json:"description"`
+	}
+	_ = json.Unmarshal(d.Raw, &text) // what is no text is not shown
+	if text.Description == "" {
+		return text.Title
+	}
+	return text.Description
+}
+
+// askedWords says what a package asks for, with its reasons.
+func askedWords(asked *plugins.Requests) []string {
+	lines := lock.Asked(asked)
+	reasons := reasonsOf(asked)
+	for i := range lines {
+		lines[i] = oneLine(lines[i], 300)
+		if reasons[i] != "" {
+			lines[i] += ": " + oneLine(fmt.Sprintf("%q", reasons[i]), 220)
+		}
+	}
+	if len(lines) == 0 {
+		return []string{"nothing"}
+	}
+	return lines
+}
+
+// reasonsOf are the reasons of requests, in the order of [lock.Asked].
+func reasonsOf(r *plugins.Requests) []string {
+	var reasons []string
+	if r == nil {
+		return nil
+	}
+	for _, h := range r.HTTP {
+		reasons = append(reasons, h.Reason)
+	}
+	for _, f := range r.Files {
+		reasons = append(reasons, f.Reason)
+	}
+	if r.KV != nil {
+		reasons = append(reasons, r.KV.Reason)
+	}
+	for _, s := range r.Secrets {
+		reasons = append(reasons, s.Reason)
+	}
+	for _, e := range r.Env {
+		reasons = append(reasons, e.Reason)
+	}
+	for _, p := range []*plugins.PlainRequest{r.Clock, r.Random} {
+		if p != nil {
+			reasons = append(reasons, p.Reason)
+		}
+	}
+	return reasons
+}
+
+// printGrants says what would be granted, what of it the package does not ask
+// for, and what is not granted.
+func (k *candidate) printGrants(s Streams, name string, g granting) error {
+	var text strings.Builder
+	text.WriteString(grantsText(name, append(may(g.Grants, g.clock), mayEnv(g.env)...)))
+	if k.Plugin != nil {
+		_, withheld := g.Narrow(k.asked())
+		_, variables := k.asked().NarrowEnv(g.env)
+		for _, v := range variables {
+			withheld = append(withheld, "env "+v+": the package does not ask for it")
+		}
+		for _, line := range withheld {
+			text.WriteString("withheld: " + oneLine(line, 300) + "\n")
+		}
+	}
+	for _, r := range g.rest {
+		text.WriteString("not granted: " + oneLine(r.What, 300) + " (" + oneLine(r.Flag, 300) + ")\n")
+	}
+	_, err := io.WriteString(s.Out, text.String())
+	return err
+}
+
+// mayEnv says which variables a server sees.
+func mayEnv(env []string) []string {
+	var words []string
+	for _, kv := range env {
+		key, value, hasValue := strings.Cut(kv, "=")
+		if hasValue {
+			words = append(words, fmt.Sprintf("see the variable %s with the value %q", key, value))
+		} else {
+			words = append(words, fmt.Sprintf("see the variable %s with the value in the configuration", key))
+		}
+	}
+	slices.Sort(words)
+	return words
+}
+
+// errNoAnswer is returned where nobody said yes.
+var errNoAnswer = &failure{ExitFailure, errors.New("nothing was approved"), ""}
+
+// hasTerminal reports whether somebody can be asked. A pipe's answer was there
+// before the question.
+func hasTerminal(s Streams) bool {
+	in, ok := s.In.(*os.File)
+	return ok && term.IsTerminal(int(in.Fd()))
+}
+
+// confirm asks for a yes on the terminal, and returns [errNoAnswer] for anything else.
+func confirm(ctx context.Context, s Streams, question string) error {
+	_, _ = fmt.Fprint(s.Err, printable(question)+" [y/N] ") // nowhere to report to
+	answer := make(chan string, 1)
+	go func() { // the read goes on until the process ends
+		line, _ := bufio.NewReader(io.LimitReader(s.In, 1<<10)).ReadString('\n') // half a line is no yes
+		answer <- line
+	}()
+	select {
+	case line := <-answer:
+		if word := strings.ToLower(strings.TrimSpace(line)); strings.HasSuffix(line, "\n") && (word == "y" || word == "yes") {
+			return nil
+		}
+		return errNoAnswer
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

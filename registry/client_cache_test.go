@@ -1,0 +1,149 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mcpwasm/mcpwasm/registry/oci"
+)
+
+// TestCachedNeedsNoNetwork starts a package that is in the cache, signatures
+// and all, with and without being told to stay offline.
+func TestCachedNeedsNoNetwork(t *testing.T) {
+	w := newWorld(t, stdioModule)
+	w.sign(w.pkg.Descriptor, w.key)
+	open(t, w.cached(false), w.ref)
+	ref := w.at(w.pkg.Descriptor.Digest)
+	for _, offline := range []bool{false, true} {
+		w.upstream.calls = 0
+		open(t, w.cached(offline), ref)
+		if w.upstream.calls != 0 {
+			t.Errorf("offline %t: the registry was asked %d times", offline, w.upstream.calls)
+		}
+	}
+	if _, err := w.cached(true).Verify(t.Context(), w.ref); !errors.Is(err, oci.ErrNotFound) {
+		t.Errorf("a tag offline: %v", err)
+	}
+	// It is verified again: another policy refuses what was accepted before.
+	w.key = newKey(t)
+	if _, err := w.cached(true).Verify(t.Context(), ref); err == nil {
+		t.Error("a signature that does not count any more was accepted from the cache")
+	}
+}
+
+// TestCachedSignatureIsLate asks the registry where the signatures in the cache do
+// not do.
+func TestCachedSignatureIsLate(t *testing.T) {
+	w := newWorld(t, stdioModule)
+	w.sign(w.pkg.Descriptor, newKey(t))
+	ref := w.at(w.pkg.Descriptor.Digest)
+	if _, err := w.cached(false).Verify(t.Context(), ref); err == nil {
+		t.Fatal("another's signature was accepted")
+	}
+	w.sign(w.pkg.Descriptor, w.key)
+	if _, err := w.cached(true).Verify(t.Context(), ref); err == nil {
+		t.Error("offline: a signature that is not in the cache was found")
+	}
+	open(t, w.cached(false), ref)
+	open(t, w.cached(true), ref)
+}
+
+func open(t testing.TB, c *Client, ref oci.Reference) Artifact {
+	t.Helper()
+	p, err := c.Verify(context.Background(), ref)
+	must(t, err)
+	a, err := c.Open(context.Background(), p)
+	must(t, err)
+	return a
+}
+
+// TestTamperedCache changes one byte at several places of every file of a cache.
+// Online that is noticed, and what was changed is fetched again; offline the package is
+// refused, or the file was not needed. Nothing that was changed is ever used.
+func TestTamperedCache(t *testing.T) {
+	w := newWorld(t, stdioModule)
+	w.sign(w.pkg.Descriptor, w.key)
+	ref := w.at(w.pkg.Descriptor.Digest)
+	open(t, w.cached(false), w.ref)
+	var names []string
+	must(t, filepath.WalkDir(w.cacheDir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			names = append(names, path)
+		}
+		return err
+	}))
+	// Module, config, manifest, our manifest; bundle and its manifest; the list of
+	// referrers.
+	if len(names) < 7 {
+		t.Fatalf("%d files: %v", len(names), names)
+	}
+	refused := 0
+	for _, name := range names {
+		good, err := os.ReadFile(name)
+		must(t, err)
+		for _, at := range []int{0, len(good) / 3, len(good) / 2, len(good) - 1} {
+			bad := append([]byte(nil), good...)
+			bad[at] ^= 1
+			must(t, os.WriteFile(name, bad, 0o600))
+			if a, err := tryOpen(w.cached(true), ref); err != nil {
+				refused++
+				if !errors.Is(err, ErrSource) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("%s: %v", name, err)
+				}
+			} else if a.Digest != oci.DigestOf(stdioModule) || oci.DigestOf(a.Wasm) != a.Digest {
+				t.Errorf("%s: another module was opened", name)
+			}
+			must(t, os.WriteFile(name, bad, 0o600))
+			if a := open(t, w.cached(false), ref); oci.DigestOf(a.Wasm) != oci.DigestOf(stdioModule) {
+				t.Errorf("%s: another module was opened", name)
+			}
+			if filepath.Base(filepath.Dir(name)) == "sha256" {
+				open(t, w.cached(true), ref) // it was mended
+				if now, err := os.ReadFile(name); err != nil || string(now) != string(good) {
+					t.Errorf("%s was not fetched again: %v", name, err)
+				}
+			}
+			must(t, os.WriteFile(name, good, 0o600))
+		}
+	}
+	if refused < 6*4 { // some changes of the list leave it one that can be read
+		t.Errorf("%d of %d changes were noticed offline", refused, 4*len(names))
+	}
+	if !strings.Contains(w.log.String(), "level=WARN") {
+		t.Error("nothing was logged")
+	}
+}
+
+func tryOpen(c *Client, ref oci.Reference) (Artifact, error) {
+	p, err := c.Verify(context.Background(), ref)
+	if err != nil {
+		return Artifact{}, err
+	}
+	return c.Open(context.Background(), p)
+}
+
+// BenchmarkVerifyCached verifies a signed package with a module of 3 MB that is in
+// the cache, by key; with Open the module is read and hashed as well. The cache
+// and the client are made anew each time, as at the start of a process.
+func BenchmarkVerifyCached(b *testing.B) {
+	w := newWorld(b, padded(3<<20))
+	w.sign(w.pkg.Descriptor, w.key)
+	open(b, w.cached(false), w.ref)
+	ref := w.at(w.pkg.Descriptor.Digest)
+	b.Run("Verify", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := w.cached(true).Verify(b.Context(), ref); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("VerifyAndOpen", func(b *testing.B) {
+		for b.Loop() {
+			open(b, w.cached(true), ref)
+		}
+	})
+}
