@@ -39,6 +39,8 @@ func TestParseSigningConfig(t *testing.T) {
 		{"another type", "signingconfig.v0.2", "signingconfig.v0.9", "media type"},
 		{"a name twice", `"caUrls"`, `"caUrls": [], "caUrls"`, "duplicate"},
 		{"an unknown member", `"caUrls"`, `"extra": 1, "caUrls"`, "unknown field"},
+		{"nothing about how many logs", `"rekorTlogConfig": {"selector": "ANY"},`, ``, "rekorTlogConfig: it is missing"},
+		{"null about how many authorities", `"tsaConfig": {"selector": "ANY"}`, `"tsaConfig": null`, "tsaConfig: it is missing"},
 		{"a version to come", `"majorApiVersion": 1, "validFor": {"start": "2021-01-01T00:00:00Z"}, "operator": "a"}]`, `"majorApiVersion": 9, "operator": "a"}]`, "transparency log"},
 	}
 	for _, tt := range tests {
