@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mcpwasm/mcpwasm/registry/oci"
+	"github.com/mcpwasm/mcpwasm/registry/pack"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
 )
 
@@ -26,17 +27,25 @@ type Manifest struct {
 // asks for no capabilities. The caller makes sure that it is what was meant, by its
 // artifact type.
 func (c *Client) VerifyManifest(ctx context.Context, ref oci.Reference) (*Manifest, error) {
+	m, err := c.verifyManifest(ctx, ref)
+	if err != nil {
+		return nil, refuse(ctx, ref.String(), err)
+	}
+	return m, nil
+}
+
+func (c *Client) verifyManifest(ctx context.Context, ref oci.Reference) (*Manifest, error) {
 	p := &Package{Reference: ref, source: c.Source(ref)}
 	root, err := c.resolve(ctx, ref, p.source)
 	if err != nil {
 		return nil, err
 	}
 	if oci.IsIndex(root.MediaType) {
-		return nil, fmt.Errorf("%s is an index: want one manifest", root.Digest)
+		return nil, fmt.Errorf("%w: %s is an index: want one manifest", pack.ErrPackage, root.Digest)
 	}
-	p.Reference.Digest = root.Digest
+	p.Reference.Digest, p.Descriptor = root.Digest, root.Descriptor
 	if err := c.checkSignatures(ctx, p, root.Digest, ref.Digest != ""); err != nil {
-		if err := c.allowUnsigned(ctx, p, err); err != nil {
+		if err := c.allowUnsigned(ctx, p, "manifest", err); err != nil {
 			return nil, err
 		}
 	}
