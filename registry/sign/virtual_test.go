@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
-	"github.com/sigstore/sigstore-go/pkg/testing/ca"
 
 	"github.com/mcpwasm/mcpwasm/registry/sign"
 	"github.com/mcpwasm/mcpwasm/registry/sign/signtest"
@@ -51,12 +50,6 @@ var keepAll = keep{true, true}
 func (v virtual) signed(t testing.TB, statement []byte, identity, issuer string, at time.Time, k keep) []byte {
 	t.Helper()
 	return v.Signed(t, statement, identity, issuer, at, signtest.Keep{Log: k.log, Timestamp: k.timestamp})
-}
-
-// bundle writes a test entity as the bundle that a signer would have made.
-func (v virtual) bundle(t testing.TB, entity *ca.TestEntity, k keep) []byte {
-	t.Helper()
-	return v.Bundle(t, entity, signtest.Keep{Log: k.log, Timestamp: k.timestamp})
 }
 
 // statement returns a statement about the digest of the tests.
