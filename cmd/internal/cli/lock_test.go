@@ -37,15 +37,8 @@ func TestLockScripts(t *testing.T) {
 			e.Defer(server.Close)
 			e.Setenv("REGISTRY", strings.TrimPrefix(server.URL, "http://"))
 			e.Setenv("HELLO", hello)
-			// Compiled code is shared, packages are not.
-			packages := filepath.Join(e.WorkDir, "packages")
-			for _, name := range []string{"code", "definitions"} {
-				if err := linkCache(filepath.Join(cache, "mcpwasm", name), filepath.Join(packages, "mcpwasm", name)); err != nil {
-					return err
-				}
-			}
 			for _, name := range []string{"XDG_CACHE_HOME", "LocalAppData", "HOME"} {
-				e.Setenv(name, packages)
+				e.Setenv(name, cache)
 			}
 			e.Setenv("MCPWASM_KEY_PASSWORD", keyPassword)
 			e.Setenv("MCPWASM_CONFIG", filepath.Join(e.WorkDir, "mcpwasm.yaml"))
@@ -59,30 +52,6 @@ func TestLockScripts(t *testing.T) {
 			"exits": exits, "publish": publish, "configure": configure,
 		},
 	})
-}
-
-// linkCache makes a folder that has what another has, by links: what is compiled
-// already is not compiled again, and what is new stays in the copy.
-func linkCache(from, to string) error {
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(from)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		source, target := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
-		if e.IsDir() {
-			err = linkCache(source, target)
-		} else {
-			err = os.Link(source, target)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func writeKeys(dir string, names ...string) error {
