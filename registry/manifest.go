@@ -22,16 +22,17 @@ type Manifest struct {
 
 // VerifyManifest resolves a reference and verifies what it names like
 // [Client.Verify], but that it is no package: it asks for no capabilities. The caller
-// makes sure that it is what was meant, by its artifact type, and not an index.
+// makes sure that it is what was meant, by its artifact type and not an index, and
+// names the reference in the error, which says nothing of a server.
 func (c *Client) VerifyManifest(ctx context.Context, ref oci.Reference) (*Manifest, error) {
 	p := &Package{Reference: ref, source: c.Source(ref)}
 	root, err := c.resolve(ctx, ref, p.source)
 	if err != nil {
 		return nil, err
 	}
-	p.Reference.Digest = root.Digest
+	p.Reference.Digest, p.Descriptor = root.Digest, root.Descriptor
 	if err := c.checkSignatures(ctx, p, root.Digest, ref.Digest != ""); err != nil {
-		if err := c.allowUnsigned(ctx, p, err); err != nil {
+		if err := c.allowUnsigned(ctx, p, "manifest", err); err != nil {
 			return nil, err
 		}
 	}

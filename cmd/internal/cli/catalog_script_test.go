@@ -50,7 +50,7 @@ func TestCatalogScripts(t *testing.T) {
 				e.Setenv(name, filepath.Join(e.WorkDir, dir))
 			}
 			for name, version := range map[string]string{"io.github.acme/weather": "1.2.0", "plain": "0.1.0"} {
-				digest, err := pushPackage(host, name, version)
+				digest, err := pushUnsigned(host, name, version)
 				if err != nil {
 					return err
 				}
@@ -65,8 +65,8 @@ func TestCatalogScripts(t *testing.T) {
 	})
 }
 
-// pushPackage publishes a package as acme/NAME:VERSION, unsigned.
-func pushPackage(host, name, version string) (string, error) {
+// pushUnsigned publishes a package as acme/NAME:VERSION, unsigned.
+func pushUnsigned(host, name, version string) (string, error) {
 	m, err := plugins.ParseManifest(fmt.Appendf(nil, catalogManifest, name, version))
 	if err != nil {
 		return "", err

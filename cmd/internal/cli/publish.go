@@ -55,11 +55,11 @@ func publishServer(ctx context.Context, s Streams, src oci.Source, ref oci.Refer
 	// It is the author's own package, which is not run: nobody has to vouch for it.
 	d, err := src.Resolve(ctx, ref.Identifier())
 	if err != nil {
-		return publishFailure(ctx, ref, err)
+		return serverFailure(ctx, ref, err)
 	}
 	l, err := pack.Read(ctx, src, d)
 	if err != nil {
-		return publishFailure(ctx, ref, err)
+		return serverFailure(ctx, ref, err)
 	}
 	ref.Digest = d.Digest
 	server, notes, err := catalog.NewServerJSON(l.Plugin, ref, description)
@@ -67,14 +67,14 @@ func publishServer(ctx context.Context, s Streams, src oci.Source, ref oci.Refer
 		return &failure{ExitInput, fmt.Errorf("publish %s: %w", ref, err), ""}
 	}
 	if err := catalog.CheckServerName(ctx, src, l, server.Name); err != nil {
-		return publishFailure(ctx, ref, err)
+		return serverFailure(ctx, ref, err)
 	}
 	for _, n := range notes {
 		say(s, "%s", oneLine(n, 500))
 	}
 	envelopes, err := sign.Collect(ctx, src, d.Digest)
 	if err != nil {
-		return publishFailure(ctx, ref, err)
+		return serverFailure(ctx, ref, err)
 	}
 	if len(envelopes) == 0 {
 		say(s, "warning: nobody has signed the package yet: mcpwasm sign does")
@@ -88,9 +88,9 @@ func publishServer(ctx context.Context, s Streams, src oci.Source, ref oci.Refer
 	return nil
 }
 
-// publishFailure tells a package that cannot be published from one that could not
+// serverFailure tells a package that cannot be published from one that could not
 // be reached.
-func publishFailure(ctx context.Context, ref oci.Reference, err error) error {
+func serverFailure(ctx context.Context, ref oci.Reference, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
