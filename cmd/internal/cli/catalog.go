@@ -122,7 +122,7 @@ Foreign catalogs can be pushed as well. Sign what was pushed with mcpwasm sign.`
 			return err
 		}
 		if err := r.Catalog.Complete(cmd.Context(), client); err != nil {
-			return &failure{ExitInput, err, ""}
+			return catalogFailure(err)
 		}
 		d, err := catalog.Push(cmd.Context(), client.Repository(ref), r.Catalog, ref.Tag)
 		if err != nil {

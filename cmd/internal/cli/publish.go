@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -63,7 +64,7 @@ func publishServer(ctx context.Context, s Streams, src oci.Source, ref oci.Refer
 	ref.Digest = d.Digest
 	server, notes, err := catalog.NewServerJSON(l.Plugin, ref, description)
 	if err != nil {
-		return serverFailure(ctx, ref, err)
+		return &failure{ExitInput, fmt.Errorf("publish %s: %w", ref, err), ""}
 	}
 	if err := catalog.CheckServerName(ctx, src, l, server.Name); err != nil {
 		return serverFailure(ctx, ref, err)
@@ -87,11 +88,19 @@ func publishServer(ctx context.Context, s Streams, src oci.Source, ref oci.Refer
 	return nil
 }
 
+// serverFailure tells a package that cannot be published from one that could not
+// be reached.
 func serverFailure(ctx context.Context, ref oci.Reference, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return &failure{ExitInput, fmt.Errorf("publish %s: %w", ref, err), ""}
+	named := fmt.Errorf("publish %s: %w", ref, err)
+	for _, reason := range []error{catalog.ErrCatalog, oci.ErrNotFound, oci.ErrContent, pack.ErrPackage, sign.ErrSignature} {
+		if errors.Is(err, reason) {
+			return &failure{ExitInput, named, ""}
+		}
+	}
+	return named
 }
 
 func writeServer(s Streams, file string, server *catalog.ServerJSON) error {
