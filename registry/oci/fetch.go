@@ -54,16 +54,16 @@ type fetched struct {
 
 func (r *repository) fetched(ctx context.Context, d Descriptor) (*fetched, error) {
 	f := &fetched{checked: checked{d: d}, ctx: ctx, repo: r}
-	resp, err := f.open(0)
+	body, err := f.open(0)
 	if err != nil {
 		return nil, r.about(d.Digest, err)
 	}
-	f.start(resp.Body, 0)
+	f.start(body, 0)
 	return f, nil
 }
 
 // open asks for the content from an offset on.
-func (f *fetched) open(offset int64) (*http.Response, error) {
+func (f *fetched) open(offset int64) (io.ReadCloser, error) {
 	header := http.Header{}
 	if IsManifest(f.d.MediaType) {
 		header.Set("Accept", f.d.MediaType)
@@ -88,7 +88,7 @@ func (f *fetched) open(offset int64) (*http.Response, error) {
 		_ = resp.Body.Close() // it is not read
 		return nil, fmt.Errorf("registry %s: %w", f.repo.registry(), err)
 	}
-	return resp, nil
+	return resp.Body, nil
 }
 
 // checkHeaders refuses an answer that says of itself that it is something else.
@@ -156,11 +156,9 @@ func (f *fetched) Seek(offset int64, whence int) (int64, error) {
 	}
 	body := io.ReadCloser(http.NoBody)
 	if offset < f.d.Size {
-		resp, err := f.open(offset)
-		if err != nil {
+		if body, err = f.open(offset); err != nil {
 			return 0, f.repo.about(f.d.Digest, err)
 		}
-		body = resp.Body
 	}
 	_ = f.body.Close() // another takes its place
 	f.start(body, offset)

@@ -19,7 +19,7 @@ func newRegistry(s Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "registry",
 		Short: "Run a registry for trying out",
-		Args: func(cmd *cobra.Command, args []string) error {
+		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
 			}
