@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"context"
-	"crypto"
 	"encoding/json"
 	"errors"
 	"net/http/httptest"
@@ -164,7 +163,7 @@ func attach(ctx context.Context, to oci.Target, subject oci.Descriptor, pem []by
 	if err != nil {
 		return err
 	}
-	signer, err := sign.KeySigner(key.(crypto.Signer))
+	signer, err := sign.KeySigner(key)
 	if err != nil {
 		return err
 	}
