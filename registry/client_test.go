@@ -84,11 +84,11 @@ func TestVerifyRefuses(t *testing.T) {
 		{"changed manifest", func(_ *testing.T, w *world, _ *ClientConfig) {
 			w.upstream.Blobs[w.pkg.Descriptor.Digest][20] ^= 1
 		}, oci.ErrContent, ""},
-		{"no manifest", func(t *testing.T, w *world, _ *ClientConfig) {
+		{"no manifest", func(_ *testing.T, w *world, _ *ClientConfig) {
 			d := oci.Describe(oci.MediaTypeManifest, stdioModule)
 			w.upstream.resolve = func(string) (oci.Descriptor, error) { return d, nil }
 		}, pack.ErrPackage, "no manifest"},
-		{"manifest and index at once", func(t *testing.T, w *world, _ *ClientConfig) {
+		{"manifest and index at once", func(_ *testing.T, w *world, _ *ClientConfig) {
 			content := []byte(`{"schemaVersion":2,"config":{},"layers":[],"manifests":[]}`)
 			d := oci.Describe(oci.MediaTypeManifest, content)
 			w.upstream.Blobs[d.Digest] = content

@@ -36,21 +36,12 @@ func openLayout(ctx context.Context, source, dir, identifier string, limit int64
 }
 
 func readLayout(ctx context.Context, source, dir, identifier string, limit int64) (Artifact, error) {
-	index, err := layoutIndex(ctx, dir)
+	p, layout, err := readFolder(ctx, dir, identifier)
 	if err != nil {
 		return Artifact{}, err
 	}
-	src, err := oci.OpenLayout(dir)
-	if err != nil {
-		return Artifact{}, err
-	}
-	p := &Package{source: src}
-	listing, err := findPackage(ctx, src, index, identifier)
-	if err != nil {
-		return Artifact{}, err
-	}
-	p.Listing = *listing
-	wasm, err := p.Module(ctx, src, limit)
+	defer layout.Close() //nolint:errcheck // it was only read
+	wasm, err := p.Module(ctx, layout, limit)
 	if err != nil {
 		return Artifact{}, err
 	}
@@ -59,6 +50,39 @@ func readLayout(ctx context.Context, source, dir, identifier string, limit int64
 		return Artifact{}, err
 	}
 	return p.artifact(source, filepath.Base(abs), wasm)
+}
+
+// OpenFolder finds the package in an OCI layout folder, named as for [Open],
+// without reading its module. The caller closes the layout.
+func OpenFolder(ctx context.Context, source string) (*pack.Listing, *oci.Layout, error) {
+	dir, identifier, err := splitLayout(source)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w %q: %w", ErrSource, source, err)
+	}
+	p, layout, err := readFolder(ctx, dir, identifier)
+	switch {
+	case ctx.Err() != nil:
+		return nil, nil, ctx.Err()
+	case err != nil:
+		return nil, nil, fmt.Errorf("%w %q: %w", ErrSource, source, err)
+	}
+	return &p.Listing, layout, nil
+}
+
+func readFolder(ctx context.Context, dir, identifier string) (*Package, *oci.Layout, error) {
+	index, err := layoutIndex(ctx, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	layout, err := oci.OpenLayout(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	listing, err := findPackage(ctx, layout, index, identifier)
+	if err != nil {
+		return nil, nil, errors.Join(err, layout.Close())
+	}
+	return &Package{Listing: *listing, source: layout}, layout, nil
 }
 
 // layoutIndex reads a layout's index.json.

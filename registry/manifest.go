@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
@@ -13,7 +12,7 @@ import (
 type Manifest struct {
 	// Reference is what was asked for, with the digest of what was verified.
 	Reference oci.Reference
-	// Descriptor is that of the manifest.
+	// Descriptor is that of the manifest, or index.
 	Descriptor oci.Descriptor
 	// Verdict says who vouches for it.
 	Verdict trust.Verdict
@@ -22,21 +21,18 @@ type Manifest struct {
 }
 
 // VerifyManifest resolves a reference and verifies what it names like
-// [Client.Verify], but that it is no package: it is one manifest, no index, and
-// asks for no capabilities. The caller makes sure that it is what was meant, by its
-// artifact type.
+// [Client.Verify], but that it is no package: it asks for no capabilities. The caller
+// makes sure that it is what was meant, by its artifact type and not an index, and
+// names the reference in the error, which says nothing of a server.
 func (c *Client) VerifyManifest(ctx context.Context, ref oci.Reference) (*Manifest, error) {
 	p := &Package{Reference: ref, source: c.Source(ref)}
 	root, err := c.resolve(ctx, ref, p.source)
 	if err != nil {
 		return nil, err
 	}
-	if oci.IsIndex(root.MediaType) {
-		return nil, fmt.Errorf("%s is an index: want one manifest", root.Digest)
-	}
-	p.Reference.Digest = root.Digest
+	p.Reference.Digest, p.Descriptor = root.Digest, root.Descriptor
 	if err := c.checkSignatures(ctx, p, root.Digest, ref.Digest != ""); err != nil {
-		if err := c.allowUnsigned(ctx, p, err); err != nil {
+		if err := c.allowUnsigned(ctx, p, "manifest", err); err != nil {
 			return nil, err
 		}
 	}

@@ -62,7 +62,7 @@ func (c *Client) verify(ctx context.Context, ref oci.Reference) (*Package, error
 		}
 	}
 	if unsigned != nil {
-		if err := c.allowUnsigned(ctx, p, unsigned); err != nil {
+		if err := c.allowUnsigned(ctx, p, "package", unsigned); err != nil {
 			return nil, err
 		}
 	}
@@ -72,13 +72,13 @@ func (c *Client) verify(ctx context.Context, ref oci.Reference) (*Package, error
 	return p, nil
 }
 
-// allowUnsigned takes a package for which nobody vouches, if the operator allows
+// allowUnsigned takes something for which nobody vouches, if the operator allows
 // that, and says so.
-func (c *Client) allowUnsigned(ctx context.Context, p *Package, reason error) error {
+func (c *Client) allowUnsigned(ctx context.Context, p *Package, what string, reason error) error {
 	if !c.config.AllowUnsigned || ctx.Err() != nil {
 		return reason
 	}
-	c.log.Warn("a package is used that nobody vouches for", "reference", p.Reference.String(), "digest", p.Descriptor.Digest, "reason", reason)
+	c.log.Warn("a "+what+" is used that nobody vouches for", "reference", p.Reference.String(), "digest", p.Descriptor.Digest, "reason", reason)
 	p.Signed, p.Verdict = "", trust.Verdict{Unsigned: true}
 	return nil
 }

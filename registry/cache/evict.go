@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -212,7 +213,7 @@ func (c *Cache) pinned(ctx context.Context, more []string) (map[string]bool, err
 	if c.pins != nil {
 		own, err := c.pins()
 		if err != nil {
-			return nil, errors.Join(errors.New("what is pinned is not known, so nothing is dropped"), err)
+			return nil, fmt.Errorf("what is pinned is not known: %w", err)
 		}
 		pins = append(pins, own...)
 	}

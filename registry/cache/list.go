@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -58,7 +57,7 @@ func (c *Cache) readList(file string) (list, error) {
 	if !strings.HasSuffix(file, ".json") {
 		return list{}, errors.New("it is no list")
 	}
-	content, _, err := c.readSmall(file)
+	content, err := c.readSmall(file)
 	if err != nil {
 		return list{}, err
 	}
@@ -70,14 +69,13 @@ func (c *Cache) readList(file string) (list, error) {
 }
 
 // readSmall reads a file as far as a byte more than a list may have.
-func (c *Cache) readSmall(file string) ([]byte, fs.FileInfo, error) {
-	f, info, err := c.openRegular(file, os.O_RDONLY)
+func (c *Cache) readSmall(file string) ([]byte, error) {
+	f, _, err := c.openRegular(file, os.O_RDONLY)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	content, err := io.ReadAll(io.LimitReader(f, maxListBytes+1))
-	return content, info, err
+	return io.ReadAll(io.LimitReader(f, maxListBytes+1))
 }
 
 // parseList reads a list strictly.
@@ -132,7 +130,7 @@ func (c *Cache) keepList(repository, name string, manifests []oci.Descriptor) {
 	}
 	content, err := encodeList(list{repository, name, manifests})
 	if err == nil {
-		if old, _, readErr := c.readSmall(file); readErr == nil && bytes.Equal(old, content) {
+		if old, readErr := c.readSmall(file); readErr == nil && bytes.Equal(old, content) {
 			return
 		}
 		err = c.writeFile(file, content)

@@ -67,7 +67,7 @@ func (c *Cache) mediaType(b blob) string {
 	if b.size > oci.MaxManifestBytes {
 		return ""
 	}
-	content, _, err := c.readSmall(blobPath(b.digest))
+	content, err := c.readSmall(blobPath(b.digest))
 	if err != nil || oci.DigestOf(content) != b.digest {
 		return ""
 	}

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/registry"
@@ -18,6 +16,13 @@ import (
 // ErrCatalog is wrapped by the errors about a catalog that cannot be used, as
 // opposed to one that could not be reached.
 var ErrCatalog = errors.New("cannot use the catalog")
+
+// unfit marks an error as one about what a catalog or package is. It is an
+// [ErrCatalog] without saying so again.
+type unfit struct{ error }
+
+func (u unfit) Unwrap() error        { return u.error }
+func (u unfit) Is(target error) bool { return target == ErrCatalog }
 
 // Pulled is a catalog that was fetched and verified.
 type Pulled struct {
@@ -88,10 +93,12 @@ func Pull(ctx context.Context, client *registry.Client, ref oci.Reference) (*Pul
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("get the catalog %s: %w", ref, err)
+	for _, reason := range []error{ErrCatalog, trust.ErrUntrusted, oci.ErrContent, oci.ErrNotFound} {
+		if errors.Is(err, reason) {
+			return nil, fmt.Errorf("%w %q: %w", ErrCatalog, ref, err)
+		}
 	}
-	return nil, fmt.Errorf("%w %q: %w", ErrCatalog, ref, err)
+	return nil, fmt.Errorf("get the catalog %s: %w", ref, err)
 }
 
 func pull(ctx context.Context, client *registry.Client, ref oci.Reference) (*Pulled, error) {
@@ -108,30 +115,39 @@ func pull(ctx context.Context, client *registry.Client, ref oci.Reference) (*Pul
 
 // fetch reads the catalog of a manifest.
 func fetch(ctx context.Context, src oci.Source, d oci.Descriptor) (*Catalog, error) {
-	content, err := oci.ReadAll(ctx, src, d, oci.MaxManifestBytes)
+	content, err := read(ctx, src, d, oci.MaxManifestBytes)
 	if err != nil {
 		return nil, err
 	}
 	var m oci.Manifest
-	if err := json.Unmarshal(content, &m); err != nil {
-		return nil, fmt.Errorf("%s: it is no manifest: %w", d.Digest, err)
-	}
+	err = json.Unmarshal(content, &m)
 	switch {
+	case oci.IsIndex(d.MediaType):
+		return nil, unfit{fmt.Errorf("%s is an index: want one manifest", d.Digest)}
+	case err != nil:
+		return nil, unfit{fmt.Errorf("%s is no manifest: %w", d.Digest, err)}
 	case m.ArtifactType != MediaType:
-		return nil, fmt.Errorf("%s: its artifact type is %q: want %s", d.Digest, m.ArtifactType, MediaType)
+		return nil, unfit{fmt.Errorf("%s: its artifact type is %.100q: want %s", d.Digest, m.ArtifactType, MediaType)}
 	case len(m.Layers) != 1 || m.Layers[0].MediaType != MediaType:
-		return nil, fmt.Errorf("%s: want one layer of the type %s", d.Digest, MediaType)
+		return nil, unfit{fmt.Errorf("%s: want one layer of the type %s", d.Digest, MediaType)}
 	}
-	layer, err := oci.ReadAll(ctx, src, m.Layers[0], MaxBytes)
+	layer, err := read(ctx, src, m.Layers[0], MaxBytes)
 	if err != nil {
 		return nil, err
 	}
 	c, err := Parse(layer)
-	if err != nil {
-		return nil, err
-	}
-	if c.Created.IsZero() {
-		return nil, fmt.Errorf("created: missing: a catalog that is published says when it was made")
+	switch {
+	case err != nil:
+		return nil, unfit{err}
+	case c.Created.IsZero():
+		return nil, unfit{errors.New("created: missing: a catalog that is published says when it was made")}
 	}
 	return c, nil
+}
+
+func read(ctx context.Context, src oci.Source, d oci.Descriptor, limit int64) ([]byte, error) {
+	if err := d.Check(limit); err != nil {
+		return nil, unfit{err}
+	}
+	return oci.ReadAll(ctx, src, d, limit)
 }

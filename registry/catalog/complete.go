@@ -26,7 +26,7 @@ const parallel = 8
 // capabilities are the package's, and an entry that has others is an error. Name,
 // title, description and licence may be the catalog's own; so may be the hints,
 // which else are those who signed the package. Then all is held against
-// [Catalog.Validate].
+// [Catalog.Validate]. What is wrong with the catalog wraps [ErrCatalog].
 func (c *Catalog) Complete(ctx context.Context, packages Packages) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
@@ -45,7 +45,10 @@ func (c *Catalog) Complete(ctx context.Context, packages Packages) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return c.Validate()
+	if err := c.Validate(); err != nil {
+		return unfit{err}
+	}
+	return nil
 }
 
 func (e *Entry) complete(ctx context.Context, packages Packages) error {
@@ -67,7 +70,7 @@ func (e *Entry) complete(ctx context.Context, packages Packages) error {
 	}
 	if p.Plugin == nil {
 		if e.Name == "" {
-			return fmt.Errorf("%s: the package has no manifest: give the entry a name", e.Reference)
+			return unfit{fmt.Errorf("%s: the package has no manifest: give the entry a name", e.Reference)}
 		}
 		return nil
 	}
@@ -75,9 +78,9 @@ func (e *Entry) complete(ctx context.Context, packages Packages) error {
 	asked := Short(m.Capabilities)
 	switch {
 	case e.Version != "" && e.Version != m.Version:
-		return fmt.Errorf("%s: the entry says version %s, the package %s", e.Reference, e.Version, m.Version)
+		return unfit{fmt.Errorf("%s: the entry says version %s, the package %s", e.Reference, e.Version, m.Version)}
 	case e.Capabilities != nil && strings.Join(e.Capabilities, "\n") != strings.Join(asked, "\n"):
-		return fmt.Errorf("%s: the entry's capabilities are not those of the package: leave them out", e.Reference)
+		return unfit{fmt.Errorf("%s: the entry's capabilities are not those of the package: leave them out", e.Reference)}
 	}
 	e.Version, e.Capabilities = m.Version, asked
 	e.Name = cmp.Or(e.Name, m.Name)

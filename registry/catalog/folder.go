@@ -23,6 +23,8 @@ var (
 	// ErrOlder is wrapped by the error of a catalog that is older than the one
 	// that is kept.
 	ErrOlder = errors.New("it is older than the one that is kept")
+	// ErrTaken is wrapped by the error of a name that a catalog from elsewhere has.
+	ErrTaken = errors.New("the name is taken")
 	// ErrNotKept is wrapped by the errors about a catalog that is not there.
 	ErrNotKept = errors.New("there is no such catalog")
 )
@@ -116,7 +118,7 @@ func (f *Folder) record(ctx context.Context, k Kept, older bool) (string, error)
 			return "", err
 		}
 		if before.Origin != k.Origin {
-			return "", fmt.Errorf("the name %q is taken by the catalog of %s: keep this one under another name, or remove that one", k.Name, before.Origin)
+			return "", fmt.Errorf("%w: %q is the catalog of %s: keep this one under another name, or remove that one", ErrTaken, k.Name, before.Origin)
 		}
 		if reason := isOlder(k, before); reason != "" && !older {
 			return "", fmt.Errorf("%w: catalog %q: %s", ErrOlder, k.Name, reason)

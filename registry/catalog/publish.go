@@ -163,18 +163,18 @@ var listedRegistries = []string{"docker.io", "ghcr.io", "mcr.microsoft.com", "*.
 
 // CheckServerName makes sure that a package says that it belongs to the server of a
 // name, as the MCP Registry does: by a label of its config. An annotation is for
-// people, and must not say something else.
+// people, and must not say something else. An error about that wraps [ErrCatalog].
 func CheckServerName(ctx context.Context, src oci.Source, l *pack.Listing, name string) error {
 	label, err := serverLabel(ctx, src, l)
 	switch have := l.Manifest.Annotations[pack.AnnotationServerName]; {
 	case err != nil:
 		return err
 	case label == "":
-		return fmt.Errorf("the package's config has no label %s, which the MCP Registry asks for: build it again with mcpwasm build", pack.AnnotationServerName)
+		return unfit{fmt.Errorf("the package's config has no label %s, which the MCP Registry asks for: build it again with mcpwasm build", pack.AnnotationServerName)}
 	case label != name:
-		return fmt.Errorf("the label %s is %q: want %q", pack.AnnotationServerName, label, name)
+		return unfit{fmt.Errorf("the label %s is %q: want %q", pack.AnnotationServerName, label, name)}
 	case have != "" && have != name:
-		return fmt.Errorf("the annotation %s is %q: want %q", pack.AnnotationServerName, have, name)
+		return unfit{fmt.Errorf("the annotation %s is %q: want %q", pack.AnnotationServerName, have, name)}
 	}
 	return nil
 }
@@ -208,7 +208,7 @@ const maxConfigBytes = 1 << 20
 
 // serverLabel reads the label of the config that the MCP Registry looks at.
 func serverLabel(ctx context.Context, src oci.Source, l *pack.Listing) (string, error) {
-	content, err := oci.ReadAll(ctx, src, l.Manifest.Config, maxConfigBytes)
+	content, err := read(ctx, src, l.Manifest.Config, maxConfigBytes)
 	if err != nil {
 		return "", fmt.Errorf("read the package's config: %w", err)
 	}

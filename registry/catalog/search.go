@@ -62,6 +62,13 @@ func split(s string) []string {
 
 // score returns 0 for an entry that does not have every word.
 func (e *Entry) score(words []string, query string) int {
+	// Most entries are out of the question, which is quicker to see in one text.
+	all := strings.ToLower(strings.Join(append([]string{e.Name, e.Title, e.Description}, e.Tags...), "\n"))
+	for _, w := range words {
+		if !strings.Contains(all, w) {
+			return 0
+		}
+	}
 	name := strings.ToLower(e.Name)
 	members := []struct {
 		words []string

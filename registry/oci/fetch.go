@@ -25,14 +25,7 @@ func (r *repository) Fetch(ctx context.Context, d Descriptor) (io.ReadCloser, er
 		}
 		return io.NopCloser(bytes.NewReader(content)), nil
 	}
-	f, resp, err := r.fetched(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	if resp.Header.Get("Accept-Ranges") == "bytes" {
-		return &seekable{f}, nil
-	}
-	return f, nil
+	return r.fetched(ctx, d)
 }
 
 // manifest reads a manifest as a whole.
@@ -42,7 +35,7 @@ func (r *repository) manifest(ctx context.Context, d Descriptor) ([]byte, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.remotes.limits.metadata)
 	defer cancel()
-	f, _, err := r.fetched(ctx, d)
+	f, err := r.fetched(ctx, d)
 	if err != nil {
 		return nil, err
 	}
@@ -59,14 +52,14 @@ type fetched struct {
 	failed func(error) // told of an error of the server, unless nil
 }
 
-func (r *repository) fetched(ctx context.Context, d Descriptor) (*fetched, *http.Response, error) {
+func (r *repository) fetched(ctx context.Context, d Descriptor) (*fetched, error) {
 	f := &fetched{checked: checked{d: d}, ctx: ctx, repo: r}
 	resp, err := f.open(0)
 	if err != nil {
-		return nil, nil, r.about(d.Digest, err)
+		return nil, r.about(d.Digest, err)
 	}
 	f.start(resp.Body, 0)
-	return f, resp, nil
+	return f, nil
 }
 
 // open asks for the content from an offset on.
@@ -150,30 +143,28 @@ func (f *fetched) Close() error {
 	return f.body.Close()
 }
 
-// seekable is content from a registry that answers requests for ranges.
-type seekable struct{ *fetched }
-
-// Seek implements io.Seeker by asking for the rest again. An error leaves the
-// content as it was.
-func (s *seekable) Seek(offset int64, whence int) (int64, error) {
-	offset, err := seekTo(offset, whence, s.offset, s.d)
+// Seek implements io.Seeker by asking for the rest again. Where the registry does
+// not answer requests for ranges, which not all say beforehand, it is an error that
+// leaves the content as it waf.
+func (f *fetched) Seek(offset int64, whence int) (int64, error) {
+	offset, err := seekTo(offset, whence, f.offset, f.d)
 	if err != nil {
 		return 0, err
 	}
-	if offset == s.offset && s.err == nil {
+	if offset == f.offset && f.err == nil {
 		return offset, nil
 	}
 	body := io.ReadCloser(http.NoBody)
-	if offset < s.d.Size {
-		resp, err := s.open(offset)
+	if offset < f.d.Size {
+		resp, err := f.open(offset)
 		if err != nil {
-			return 0, s.repo.about(s.d.Digest, err)
+			return 0, f.repo.about(f.d.Digest, err)
 		}
 		body = resp.Body
 	}
-	_ = s.body.Close() // another takes its place
-	s.start(body, offset)
+	_ = f.body.Close() // another takes its place
+	f.start(body, offset)
 	return offset, nil
 }
 
-var _ io.ReadSeekCloser = (*seekable)(nil)
+var _ io.ReadSeekCloser = (*fetched)(nil)

@@ -189,15 +189,10 @@ func plainDescriptor(d Descriptor) Descriptor {
 // unlisted describes a manifest that index.json does not name, such as one that
 // another index does.
 func (l *Layout) unlisted(ctx context.Context, digest string) (Descriptor, error) {
-	f, size, err := l.open(blobPath(digest))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Descriptor{}, fmt.Errorf("layout %s: %s: %w", l.dir, digest, ErrNotFound)
-	}
+	d, err := l.Stat(digest)
 	if err != nil {
-		return Descriptor{}, l.fail(digest, err)
+		return Descriptor{}, err
 	}
-	_ = f.Close() // it is opened again, and checked then
-	d := Descriptor{Digest: digest, Size: size}
 	content, err := ReadAll(ctx, l, d, MaxManifestBytes)
 	if err != nil {
 		return Descriptor{}, l.fail(digest, err)
@@ -230,6 +225,23 @@ func sniff(content []byte) about {
 		a.MediaType = MediaTypeManifest
 	}
 	return a
+}
+
+// Stat returns the digest and the size of content that is there, of which the
+// type is not known.
+func (l *Layout) Stat(digest string) (Descriptor, error) {
+	if !IsDigest(digest) {
+		return Descriptor{}, fmt.Errorf("%q is no sha256 digest", shorten(digest))
+	}
+	f, size, err := l.open(blobPath(digest))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Descriptor{}, fmt.Errorf("layout %s: %s: %w", l.dir, digest, ErrNotFound)
+	}
+	if err != nil {
+		return Descriptor{}, l.fail(digest, err)
+	}
+	_ = f.Close() // it was not read
+	return Descriptor{MediaType: "application/octet-stream", Digest: digest, Size: size}, nil
 }
 
 // Fetch implements [Source]. What it returns is an [io.ReadSeekCloser] like that

@@ -255,6 +255,8 @@ func decodeList[T any](dec *json.Decoder, limit int) ([]T, error) {
 		}
 		all = append(all, entry)
 	}
-	_, err = dec.Token()
-	return all, err
+	if _, err = dec.Token(); err != nil {
+		return nil, fmt.Errorf("its list is no JSON: %w", err)
+	}
+	return all, nil
 }

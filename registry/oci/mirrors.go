@@ -91,10 +91,7 @@ func (m *mirrored) Fetch(ctx context.Context, d Descriptor) (rc io.ReadCloser, e
 		return nil, err
 	}
 	for _, each := range m.mirrors {
-		switch f := rc.(type) {
-		case *fetched:
-			f.watch(each, m.repository)
-		case *seekable:
+		if f, ok := rc.(*fetched); ok {
 			f.watch(each, m.repository)
 		}
 	}

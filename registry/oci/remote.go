@@ -129,11 +129,12 @@ func newRemotes(c Config, l limits) (*Remotes, error) {
 // Repository returns a reference's repository. Nothing is sent yet. The tag and
 // the digest of the reference do not count.
 //
-// What Fetch returns for content other than manifests implements
-// [io.ReadSeekCloser] where the registry answers requests for ranges: a transfer
-// that broke off is continued by Seek to the number of bytes that are there. Read
-// then checks the length only, since it has not seen the start: the caller checks
-// the digest of the whole.
+// What Fetch returns for content other than manifests is an [io.ReadSeekCloser]: a
+// transfer that broke off is continued by Seek to the number of bytes that are
+// there. Read then checks the length only, since it has not seen the start: the
+// caller checks the digest of the whole. Where the registry does not answer
+// requests for ranges Seek returns an error, and Read goes on as if it had not been
+// called.
 func (r *Remotes) Repository(ref Reference) Target {
 	origin := r.repository(ref.Registry, ref.Repository)
 	mirrors := r.mirrors[ref.Registry]

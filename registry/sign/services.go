@@ -66,12 +66,19 @@ func parseSigningConfig(data []byte, now time.Time) (Services, error) {
 	if err != nil {
 		return Services{}, err
 	}
+	members, err := wire.ParseObject(data)
+	if err != nil {
+		return Services{}, err
+	}
 	fulcio, err := root.SelectService(config.FulcioCertificateAuthorityURLs(), sigstore.FulcioAPIVersions, now)
 	if err != nil {
 		return Services{}, fmt.Errorf("certificate authority: %w", err)
 	}
 	s := Services{Fulcio: fulcio.URL}
 	if urls := config.RekorLogURLs(); len(urls) > 0 {
+		if err := wanted(members, "rekorTlogConfig"); err != nil {
+			return Services{}, err
+		}
 		logs, err := root.SelectServices(urls, config.RekorLogURLsConfig(), sigstore.RekorAPIVersions, now)
 		if err != nil {
 			return Services{}, fmt.Errorf("transparency log: %w", err)
@@ -81,6 +88,9 @@ func parseSigningConfig(data []byte, now time.Time) (Services, error) {
 		}
 	}
 	if urls := config.TimestampAuthorityURLs(); len(urls) > 0 {
+		if err := wanted(members, "tsaConfig"); err != nil {
+			return Services{}, err
+		}
 		authorities, err := root.SelectServices(urls, config.TimestampAuthorityURLsConfig(), sigstore.TimestampAuthorityAPIVersions, now)
 		if err != nil {
 			return Services{}, fmt.Errorf("timestamp authority: %w", err)
@@ -90,6 +100,15 @@ func parseSigningConfig(data []byte, now time.Time) (Services, error) {
 		}
 	}
 	return s, nil
+}
+
+// wanted refuses a config that does not say how many of its services to use: the
+// library would read what is not there.
+func wanted(members wire.Object, name string) error {
+	if v, _ := members.Get(name); wire.IsNull(v) {
+		return fmt.Errorf("%s: it is missing, and says how many services to use", name)
+	}
+	return nil
 }
 
 // check refuses services that cannot make a signature that verifies, or that would

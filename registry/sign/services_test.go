@@ -33,6 +33,7 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/tlog"
 
 	"github.com/mcpwasm/mcpwasm/registry/sign"
+	"github.com/mcpwasm/mcpwasm/registry/sign/signtest"
 )
 
 // Who signs with the stand-ins: a workflow.
@@ -84,7 +85,7 @@ func check(t testing.TB, err error) {
 func (s *standIns) root(t testing.TB) *sign.Root {
 	t.Helper()
 	made, err := root.NewTrustedRoot(root.TrustedRootMediaType01, []root.CertificateAuthority{s.authority}, nil,
-		[]root.TimestampingAuthority{s.stamps}, withID(t, s.RekorLogs()))
+		[]root.TimestampingAuthority{s.stamps}, signtest.WithID(t, s.RekorLogs()))
 	check(t, err)
 	text, err := json.Marshal(made)
 	check(t, err)

@@ -77,19 +77,11 @@ func tagOf(version string) string { return strings.ReplaceAll(version, "+", "_")
 
 func describeBuilt(dir string, p *pack.Package, m *plugins.Manifest) buildJSON {
 	b := buildJSON{Output: dir, Name: m.Name, Version: m.Version, Digest: p.Descriptor.Digest,
-		Module: p.Manifest.Layers[0].Digest, Tools: toolNames(m), Capabilities: m.Capabilities}
+		Module: p.Manifest.Layers[0].Digest, Tools: keys(m.Definitions.Tools), Capabilities: m.Capabilities}
 	for _, c := range p.Content {
 		b.Size += c.Size
 	}
 	return b
-}
-
-func toolNames(m *plugins.Manifest) []string {
-	names := []string{}
-	for _, t := range m.Definitions.Tools.Items {
-		names = append(names, t.Key)
-	}
-	return names
 }
 
 func printBuilt(s Streams, b buildJSON) error {

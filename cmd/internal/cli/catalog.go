@@ -61,6 +61,8 @@ func catalogFailure(err error) error {
 		return &failure{ExitInput, err, "to go back on purpose, name the older one by its digest (HOST/REPOSITORY@sha256:…), or remove the one that is kept first"}
 	case errors.Is(err, catalog.ErrNotKept):
 		return &failure{ExitInput, err, "mcpwasm catalog list lists them"}
+	case errors.Is(err, catalog.ErrTaken):
+		return &failure{ExitInput, err, "--name NAME keeps it under another name"}
 	case errors.Is(err, catalog.ErrCatalog):
 		return &failure{ExitInput, err, ""}
 	}
@@ -120,7 +122,7 @@ Foreign catalogs can be pushed as well. Sign what was pushed with mcpwasm sign.`
 			return err
 		}
 		if err := r.Catalog.Complete(cmd.Context(), client); err != nil {
-			return &failure{ExitInput, err, ""}
+			return catalogFailure(err)
 		}
 		d, err := catalog.Push(cmd.Context(), client.Repository(ref), r.Catalog, ref.Tag)
 		if err != nil {

@@ -215,12 +215,12 @@ func renderValue(b *strings.Builder, v any, indent, name string) {
 	case string:
 		parts := sentences(v)
 		if len(parts) == 1 {
-			b.WriteString(indent + name + quoted(v) + "\n")
+			b.WriteString(indent + name + strconv.Quote(v) + "\n")
 			return
 		}
 		b.WriteString(indent + name + "\n")
 		for _, p := range parts {
-			b.WriteString(indent + "  " + quoted(p) + "\n")
+			b.WriteString(indent + "  " + strconv.Quote(p) + "\n")
 		}
 	default:
 		fmt.Fprintf(b, "%s%s%v\n", indent, name, v)
@@ -245,10 +245,6 @@ func sentences(text string) []string {
 	}
 	return append(parts, text[start:])
 }
-
-// quoted is strconv.Quote, with which nothing hides: every character that is not
-// printable, also one that changes the direction of text, is an escape.
-func quoted(text string) string { return strconv.Quote(text) }
 
 // visible writes what does not show as escapes.
 func visible(text string) string {

@@ -84,14 +84,26 @@ that starts without any authority: no files, no network, no environment.`,
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newRun(s), newServe(s), newTools(s), newCall(s), newInspect(s), newValidate(s), newSecret(s), newVersion(s), newCompile(s))
-	root.AddCommand(newBuild(s), newKeygen(s), newSign(s), newVerify(s), newAttest(s))
-	root.AddCommand(newAdd(s), newList(s), newRemove(s), newUpdate(s), newDiff(s), newLock(s))
-	root.AddCommand(newCatalog(s), newSearch(s), newShow(s), newPublish(s))
+	addCommands(root, "Run servers:", newRun(s), newServe(s), newTools(s), newCall(s), newValidate(s), newSecret(s))
+	addCommands(root, "Choose servers:", newSearch(s), newShow(s), newInspect(s), newVerify(s), newPull(s), newCatalog(s))
+	addCommands(root, "Approve servers:", newAdd(s), newList(s), newDiff(s), newUpdate(s), newRemove(s), newLock(s))
+	addCommands(root, "Publish servers:", newBuild(s), newPush(s), newKeygen(s), newSign(s), newAttest(s), newPublish(s))
+	addCommands(root, "More:", newLogin(s), newLogout(s), newRegistry(s), newCache(s), newVersion(s), newCompile(s))
+	root.SetHelpCommandGroupID("More:")
+	root.SetCompletionCommandGroupID("More:")
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd("completion")
 	root.InitDefaultHelpFlag()
 	return root
+}
+
+// addCommands adds commands under a title of their own in the help.
+func addCommands(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range commands {
+		c.GroupID = title
+	}
+	root.AddCommand(commands...)
 }
 
 // checkCommand refuses an unknown command before its flags are looked at, which

@@ -12,7 +12,8 @@ import (
 	"github.com/mcpwasm/mcpwasm/registry"
 )
 
-// inspectJSON is the output of inspect. Sizes are in bytes.
+// inspectJSON is the output of inspect: of a module, and of the package that it
+// came in. Sizes are in bytes.
 type inspectJSON struct {
 	Source   string        `json:"source"`
 	Name     string        `json:"name"`
@@ -24,6 +25,8 @@ type inspectJSON struct {
 	Imports  []nameJSON    `json:"imports"`
 	Exports  []nameJSON    `json:"exports"`
 	Sections []sectionJSON `json:"sections"`
+	// Package is what the module came in, where that was no plain file.
+	Package *packageJSON `json:"package,omitempty"`
 }
 
 type nameJSON struct {
@@ -39,22 +42,27 @@ type sectionJSON struct {
 }
 
 func newInspect(s Streams) *cobra.Command {
+	var f inspectFlags
 	cmd := &cobra.Command{
-		Use:               "inspect FILE",
-		Short:             "Show what a module is, without running it",
-		Args:              takes(1, 1, "the .wasm file"),
+		Use:   "inspect FILE|FOLDER|REF|NAME",
+		Short: "Show what a module or package is, without running it",
+		Long: `Inspect shows what a module is and needs, and of a package in a layout folder or a registry,
+or of one that was approved under a name, what it says and asks for, who signed it, and
+whether the trust policy would let it run. Nothing is run, so the package need not be trusted.`,
+		Args:              takes(1, 1, "the .wasm file, layout folder, reference or name"),
 		ValidArgsFunction: files("wasm"),
 	}
+	f.register(cmd)
 	out := newOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		a, err := registry.Open(cmd.Context(), args[0], registry.Options{})
+		i, err := f.inspect(cmd.Context(), s, args[0])
 		if err != nil {
 			return err
 		}
 		if out.json() {
-			return writeJSON(s.Out, inspection(a))
+			return writeJSON(s.Out, i)
 		}
-		return printInspection(s, inspection(a))
+		return printInspection(s, i)
 	}
 	return cmd
 }
@@ -80,10 +88,14 @@ func inspection(a registry.Artifact) inspectJSON {
 }
 
 func printInspection(s Streams, i inspectJSON) error {
-	rows := [][]string{
-		{"source", printable(i.Source)}, {"name", i.Name}, {"digest", i.Digest},
-		{"size", bytesText(i.Size)}, {"shape", string(i.Shape)},
+	rows := [][]string{{"source", printable(i.Source)}, {"name", i.Name}}
+	if i.Package != nil {
+		rows = append(rows, i.Package.rows()...)
+		rows = append(rows, []string{"module", i.Digest})
+	} else {
+		rows = append(rows, []string{"digest", i.Digest})
 	}
+	rows = append(rows, []string{"size", bytesText(i.Size)}, []string{"shape", string(i.Shape)})
 	if i.Contract > 0 {
 		rows = append(rows, []string{"contract", strconv.Itoa(i.Contract)})
 	}

@@ -32,6 +32,7 @@ type packages struct {
 
 // openPackages reads the configuration and the lock file.
 func openPackages(s Streams, flags packageFlags, lockFlags lockFlags, cacheDir string) (*packages, error) {
+	flags.lock = lockFlags
 	p := &packages{s: s, flags: flags, cacheDir: cacheDir, clients: map[bool]*registry.Client{}}
 	client, file, err := flags.open(s, cacheDir)
 	if err != nil {

@@ -4,13 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/registry"
-	"github.com/mcpwasm/mcpwasm/registry/cache"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
 
@@ -20,6 +18,7 @@ type packageFlags struct {
 	plainHTTP     []string
 	offline       bool
 	allowUnsigned bool
+	lock          lockFlags // what the lock file has is not dropped from the cache
 }
 
 func (f *packageFlags) register(cmd *cobra.Command) {
@@ -51,7 +50,7 @@ func (f *packageFlags) open(s Streams, cacheDir string) (*registry.Client, *conf
 		return nil, nil, err
 	}
 	if cacheDir != "" {
-		if c.Cache, err = cache.Open(filepath.Join(cacheDir, "packages"), cache.Options{MaxBytes: file.CacheBytes}); err != nil {
+		if c.Cache, err = openPackageCache(cacheDir, file, f.lock.in(file), log); err != nil {
 			return nil, nil, fmt.Errorf("open the cache of packages: %w", err)
 		}
 	}

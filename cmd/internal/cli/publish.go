@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -54,26 +55,26 @@ func publishServer(ctx context.Context, s Streams, src oci.Source, ref oci.Refer
 	// It is the author's own package, which is not run: nobody has to vouch for it.
 	d, err := src.Resolve(ctx, ref.Identifier())
 	if err != nil {
-		return publishFailure(ctx, ref, err)
+		return serverFailure(ctx, ref, err)
 	}
 	l, err := pack.Read(ctx, src, d)
 	if err != nil {
-		return publishFailure(ctx, ref, err)
+		return serverFailure(ctx, ref, err)
 	}
 	ref.Digest = d.Digest
 	server, notes, err := catalog.NewServerJSON(l.Plugin, ref, description)
 	if err != nil {
-		return publishFailure(ctx, ref, err)
+		return &failure{ExitInput, fmt.Errorf("publish %s: %w", ref, err), ""}
 	}
 	if err := catalog.CheckServerName(ctx, src, l, server.Name); err != nil {
-		return publishFailure(ctx, ref, err)
+		return serverFailure(ctx, ref, err)
 	}
 	for _, n := range notes {
 		say(s, "%s", oneLine(n, 500))
 	}
 	envelopes, err := sign.Collect(ctx, src, d.Digest)
 	if err != nil {
-		return publishFailure(ctx, ref, err)
+		return serverFailure(ctx, ref, err)
 	}
 	if len(envelopes) == 0 {
 		say(s, "warning: nobody has signed the package yet: mcpwasm sign does")
@@ -87,11 +88,19 @@ func publishServer(ctx context.Context, s Streams, src oci.Source, ref oci.Refer
 	return nil
 }
 
-func publishFailure(ctx context.Context, ref oci.Reference, err error) error {
+// serverFailure tells a package that cannot be published from one that could not
+// be reached.
+func serverFailure(ctx context.Context, ref oci.Reference, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return &failure{ExitInput, fmt.Errorf("publish %s: %w", ref, err), ""}
+	named := fmt.Errorf("publish %s: %w", ref, err)
+	for _, reason := range []error{catalog.ErrCatalog, oci.ErrNotFound, oci.ErrContent, pack.ErrPackage, sign.ErrSignature} {
+		if errors.Is(err, reason) {
+			return &failure{ExitInput, named, ""}
+		}
+	}
+	return named
 }
 
 func writeServer(s Streams, file string, server *catalog.ServerJSON) error {

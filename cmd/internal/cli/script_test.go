@@ -3,16 +3,20 @@ package cli_test
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/cli"
+	"github.com/mcpwasm/mcpwasm/cmd/internal/trial"
 )
 
 func TestMain(m *testing.M) {
@@ -118,7 +122,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", cache)
 			return writeModules(e.WorkDir)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "registry": startRegistry},
 	})
 }
 
@@ -152,4 +156,29 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// startRegistry starts a registry and sets $REGISTRY to its host; one that asks for
+// the user "someone" and the password "open sesame" is started by registry
+// locked: registry [locked].
+func startRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 1 || len(args) == 1 && args[0] != "locked" {
+		ts.Fatalf("usage: registry [locked]")
+	}
+	handler, err := trial.New("")
+	ts.Check(err)
+	if len(args) == 1 {
+		open := handler
+		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if user, password, _ := r.BasicAuth(); user != "someone" || password != "open sesame" {
+				w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			open.ServeHTTP(w, r)
+		})
+	}
+	server := httptest.NewServer(handler)
+	ts.Defer(server.Close)
+	ts.Setenv("REGISTRY", strings.TrimPrefix(server.URL, "http://"))
 }

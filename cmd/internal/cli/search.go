@@ -67,7 +67,7 @@ the catalogs.`,
 			return writeJSON(s.Out, j)
 		}
 		if len(found) == 0 && len(catalogs) > 0 {
-			say(s, "nothing has %s in %s", quotedWords(args), countOf(len(catalogs), "catalog", "catalogs"))
+			say(s, "nothing has %q in %s", strings.Join(args, " "), countOf(len(catalogs), "catalog", "catalogs"))
 		}
 		if err := writeTable(s.Out, foundRows(listed)); err != nil {
 			return err
@@ -91,8 +91,6 @@ func foundRows(found []catalog.Found) [][]string {
 	}
 	return rows
 }
-
-func quotedWords(words []string) string { return `"` + strings.Join(words, " ") + `"` }
 
 // load reads the catalogs that are kept, or the one of a name.
 func (f *catalogFlags) load(ctx context.Context, s Streams, only string) (map[string]catalog.Kept, map[string]*catalog.Catalog, error) {

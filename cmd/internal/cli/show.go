@@ -129,37 +129,37 @@ func printShown(s Streams, entries []shownJSON) error {
 func shownRows(shown *shownJSON) [][]string {
 	e := &shown.Entry
 	k := shown.Catalog
-	rows := labelledText("name", e.Name)
+	rows := namedRows("name", e.Name)
 	for _, m := range []struct{ label, value string }{
 		{"title", e.Title}, {"description", e.Description}, {"kind", shown.Kind}, {"version", e.Version},
 		{"reference", e.Reference}, {"digest", e.Digest}, {"licence", e.License}, {"homepage", e.Homepage},
 		{"tags", strings.Join(e.Tags, ", ")},
 	} {
 		if m.value != "" {
-			rows = append(rows, labelledText(m.label, m.value)...)
+			rows = append(rows, namedRows(m.label, m.value)...)
 		}
 	}
-	rows = append(rows, labelledText("asks for", e.Capabilities...)...)
+	rows = append(rows, namedRows("asks for", e.Capabilities...)...)
 	if e.Container != nil {
 		rows = append(rows, containerRows(e.Container)...)
 	}
 	for _, r := range e.Remotes {
-		rows = append(rows, labelledText("remote", r.URL+" ("+r.Transport+")")...)
+		rows = append(rows, namedRows("remote", r.URL+" ("+r.Transport+")")...)
 	}
 	for _, o := range e.Others {
-		rows = append(rows, labelledText("package", strings.TrimSpace(o.Type+" "+o.Identifier+" "+o.Version))...)
+		rows = append(rows, namedRows("package", strings.TrimSpace(o.Type+" "+o.Identifier+" "+o.Version))...)
 	}
 	var hints []string
 	for _, h := range e.Trust {
 		hints = append(hints, h.String())
 	}
-	rows = append(rows, labelledText("said to be signed by", hints...)...)
-	return append(rows, labelledText("catalog", k.Name+" from "+k.Origin+", "+vouched(k))...)
+	rows = append(rows, namedRows("said to be signed by", hints...)...)
+	return append(rows, namedRows("catalog", k.Name+" from "+k.Origin+", "+vouched(k))...)
 }
 
 func containerRows(c *catalog.Container) [][]string {
 	var rows [][]string
-	add := func(label string, values ...string) { rows = append(rows, labelledText(label, values...)...) }
+	add := func(label string, values ...string) { rows = append(rows, namedRows(label, values...)...) }
 	if c.Image != "" {
 		add("image", c.Image)
 	}
@@ -199,8 +199,8 @@ func containerRows(c *catalog.Container) [][]string {
 	return rows
 }
 
-// labelled returns a row for each value, the label in front of the first.
-func labelledText(label string, values ...string) [][]string {
+// namedRows returns a row for each value, the label in front of the first.
+func namedRows(label string, values ...string) [][]string {
 	var rows [][]string
 	for _, v := range values {
 		rows = append(rows, []string{label, oneLine(v, 2000)})

@@ -52,7 +52,11 @@ func findPlace(ctx context.Context, s Streams, f *packageFlags, text string) (pl
 	case registry.SourceFolder:
 		return layoutPlace(ctx, text)
 	}
-	return place{}, usage("want HOST/REPOSITORY[:TAG][@DIGEST] or a layout folder", "%s cannot be signed", source)
+	hint := "want HOST/REPOSITORY[:TAG][@DIGEST] or a layout folder"
+	if source.Shadows {
+		hint = "./" + text + " means the folder"
+	}
+	return place{}, usage(hint, "%s cannot be signed", source)
 }
 
 // layoutPlace is findPlace for a layout folder.

@@ -10,17 +10,24 @@ import (
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
+	"github.com/mcpwasm/mcpwasm/registry/sign"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
 )
 
 // trustedRepositories is what the policy says about the repositories that a
 // pattern stands for.
 type trustedRepositories struct {
-	Pattern      string   `json:"pattern"`
-	Signers      []string `json:"signers"`   // as the file names them
-	Threshold    int      `json:"threshold"` // how many of them must vouch
-	Attestations []string `json:"attestations"`
-	May          []string `json:"may"` // what packages may ask for, in words
+	Pattern      string              `json:"pattern"`
+	Signers      []string            `json:"signers"`   // as the file names them
+	Threshold    int                 `json:"threshold"` // how many of them must vouch
+	Attestations []wantedAttestation `json:"attestations"`
+	May          []string            `json:"may"` // what packages may ask for, in words
+}
+
+// wantedAttestation is one that must be there.
+type wantedAttestation struct {
+	Type    string   `json:"type"`              // a predicate type
+	Signers []string `json:"signers,omitempty"` // left out where they are the rule's
 }
 
 // checkTrust reads what the trust section names, and reports what is wrong with
@@ -74,32 +81,44 @@ func (v *validateJSON) checkPackages(file *config.File, policy *trust.Policy) {
 }
 
 func newTrusted(pattern string, rule trust.Rule) trustedRepositories {
-	t := trustedRepositories{Pattern: pattern, Signers: []string{}, Threshold: max(rule.Threshold, 1), Attestations: []string{}, May: ceilingWords(rule.Ceiling)}
+	t := trustedRepositories{Pattern: pattern, Signers: []string{}, Threshold: max(rule.Threshold, 1), Attestations: []wantedAttestation{}, May: ceilingWords(rule.Ceiling)}
 	if p, err := trust.ParsePattern(pattern); err == nil {
 		t.Pattern = p.String()
 	}
-	for _, s := range rule.Signers {
-		t.Signers = append(t.Signers, s.String())
-	}
+	t.Signers = append(t.Signers, signerNames(rule.Signers)...)
 	for _, a := range rule.Attestations {
-		t.Attestations = append(t.Attestations, a.PredicateType)
+		t.Attestations = append(t.Attestations, wantedAttestation{a.PredicateType, signerNames(a.Signers)})
 	}
 	return t
+}
+
+func signerNames(signers []sign.Verifier) []string {
+	var names []string
+	for _, s := range signers {
+		names = append(names, s.String())
+	}
+	return names
 }
 
 // text says it in a few lines.
 func (t trustedRepositories) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "packages of %s\n  need a signature by ", t.Pattern)
-	if t.Threshold > 1 {
-		b.Reset()
-		fmt.Fprintf(&b, "packages of %s\n  need signatures by %d different ones of ", t.Pattern, t.Threshold)
-	} else if len(t.Signers) > 1 {
-		b.WriteString("one of ")
+	fmt.Fprintf(&b, "packages of %s\n", t.Pattern)
+	switch {
+	case t.Threshold > 1:
+		fmt.Fprintf(&b, "  need signatures by %d different ones of ", t.Threshold)
+	case len(t.Signers) > 1:
+		b.WriteString("  need a signature by one of ")
+	default:
+		b.WriteString("  need a signature by ")
 	}
 	fmt.Fprintln(&b, strings.Join(t.Signers, ", "))
 	for _, a := range t.Attestations {
-		fmt.Fprintf(&b, "  need an attestation of type %s\n", a)
+		fmt.Fprintf(&b, "  need an attestation of type %s", a.Type)
+		if len(a.Signers) > 0 {
+			fmt.Fprintf(&b, " by %s", strings.Join(a.Signers, " or "))
+		}
+		fmt.Fprintln(&b)
 	}
 	for _, m := range t.May {
 		fmt.Fprintf(&b, "  %s\n", m)

@@ -34,6 +34,18 @@ type envelopeJSON struct {
 	Form          string     `json:"form,omitempty"` // "bundle", "tag" or "attachment"
 	Time          *time.Time `json:"time,omitempty"`
 	Error         string     `json:"error,omitempty"`
+	another       bool       // it may well hold, for a signer who was not asked about
+}
+
+// state says in words whether an envelope holds.
+func (e envelopeJSON) state() string {
+	switch {
+	case e.Verified:
+		return "holds"
+	case e.another:
+		return "by another"
+	}
+	return "DOES NOT HOLD: " + oneLine(e.Error, 300)
 }
 
 // verifierFlags say who must have signed; none of them is the trust policy.
@@ -176,6 +188,7 @@ func verifyEnvelope(verifiers []sign.Verifier, e sign.Envelope) (envelopeJSON, e
 	signer, predicateType := e.Claims()
 	shown := statementJSON(sign.Statement{Signer: signer, PredicateType: predicateType}, e.Form())
 	shown.Verified, shown.Error = false, first.Error()
+	shown.another = errors.Is(first, sign.ErrOtherSigner)
 	if predicateType == "" { // nobody knows what it would have said
 		shown.Kind, shown.PredicateType = "signature", sign.PredicateSignature
 	}
@@ -241,11 +254,7 @@ func printVerified(s Streams, out *output, v verifyJSON) error {
 		if e.Kind == "attestation" {
 			what += " " + oneLine(e.PredicateType, 80)
 		}
-		state := "holds"
-		if !e.Verified {
-			state = "DOES NOT HOLD"
-		}
-		row := []string{what, oneLine(e.Signer, 200), state}
+		row := []string{what, oneLine(e.Signer, 200), e.state()}
 		if e.Time != nil {
 			row = append(row, e.Time.UTC().Format(time.RFC3339))
 		}

@@ -2,9 +2,6 @@ package config
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -144,25 +141,5 @@ func TestGrantProblem(t *testing.T) {
 	found := &plugins.GrantProblem{Path: "grants.mounts[0]", Err: errors.New("there is no such folder")}
 	if p := f.At("servers.a."+found.Path, found.Err); p.String() != "m.yaml:6:11: servers.a.grants.mounts[0]: there is no such folder" {
 		t.Errorf("have %q", p)
-	}
-}
-
-// TestDocs reads the examples of docs/commands.md.
-func TestDocs(t *testing.T) {
-	doc, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "commands.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?s)```yaml\r?\n(.*?)```").FindAllSubmatch(doc, -1)
-	if len(blocks) < 2 {
-		t.Fatalf("%d examples", len(blocks))
-	}
-	for _, b := range blocks {
-		if _, err := Parse("m.yaml", b[1], func(string) (string, bool) { return "x", true }); err != nil {
-			t.Errorf("%v\n%s", err, b[1])
-		}
-		if err := bySchema(t, string(b[1])); err != nil {
-			t.Errorf("schema: %v\n%s", err, b[1])
-		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/mcpwasm/mcpwasm/registry/sign"
 )
 
-// writeKeys writes a key pair for each of the names into a folder.
+// writeKeys writes a public key for each of the names into a folder.
 func writeKeys(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -25,12 +25,7 @@ func writeKeys(t *testing.T, dir string, names ...string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		private, err := sign.MarshalPrivateKey(key, []byte("password"))
-		if err != nil {
-			t.Fatal(err)
-		}
 		write(t, filepath.Join(dir, name+".pub"), string(public))
-		write(t, filepath.Join(dir, name+".key"), string(private))
 	}
 }
 
@@ -96,6 +91,15 @@ func TestNoTrust(t *testing.T) {
 func TestTrustPolicyRefuses(t *testing.T) {
 	dir := t.TempDir()
 	writeKeys(t, dir, "a")
+	key, err := sign.GenerateKey(sign.ECDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := sign.MarshalPrivateKey(key, []byte("password"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "a.key"), string(private))
 	write(t, filepath.Join(dir, "text.pub"), "no key")
 	write(t, filepath.Join(dir, "large.pub"), strings.Repeat("x", maxKeyBytes+1))
 	write(t, filepath.Join(dir, "bad.json"), "{}")

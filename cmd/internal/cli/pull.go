@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpwasm/mcpwasm/registry"
+	"github.com/mcpwasm/mcpwasm/registry/oci"
+)
+
+// pullJSON is the output of pull.
+type pullJSON struct {
+	Reference string   `json:"reference"` // with the digest
+	Digest    string   `json:"digest"`
+	Module    string   `json:"module"`           // the digest of the binary
+	Signers   []string `json:"signers"`          // who vouches for it
+	Unsigned  bool     `json:"unsigned"`         // by --insecure-allow-unsigned
+	Output    string   `json:"output,omitempty"` // the folder, where one was written
+}
+
+func newPull(s Streams) *cobra.Command {
+	var flags packageFlags
+	var cacheFlags cacheFlags
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "pull REFERENCE",
+		Short: "Fetch a package and verify it",
+		Long: `Pull fetches a package into the cache, or with -o into an OCI layout folder together with
+its signatures and whatever else is about it. It is verified first, as run and add do it.
+What is there already is not fetched again, so that a pull that broke off goes on where it was.`,
+		Example:           `  mcpwasm pull ghcr.io/acme/weather:1.2.0 -o weather.oci`,
+		Args:              takes(1, 1, "the reference"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	flags.register(cmd)
+	flags.registerUnsigned(cmd)
+	cacheFlags.register(cmd)
+	cmd.Flags().StringVarP(&dir, "out", "o", "", "write the package to a layout `FOLDER`, which is made if it is not there")
+	out := newOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ref, err := oci.ParseReference(args[0])
+		if err != nil {
+			return usage("", "%w", err)
+		}
+		if dir == "" && cacheFlags.dir() == "" {
+			return usage("-o FOLDER keeps it there", "pull: without a cache there is nowhere to keep it")
+		}
+		client, _, err := flags.open(s, cacheFlags.dir())
+		if err != nil {
+			return err
+		}
+		ctx, done := showTransfers(cmd.Context(), s)
+		result, err := pull(ctx, client, ref, dir)
+		done()
+		if err != nil {
+			return err
+		}
+		if result.Unsigned {
+			say(s, "warning: nobody vouches for %s", result.Reference)
+		}
+		if out.json() {
+			return writeJSON(s.Out, result)
+		}
+		_, err = fmt.Fprintln(s.Out, result.Reference)
+		return err
+	}
+	return cmd
+}
+
+// pull verifies a package and then keeps it.
+func pull(ctx context.Context, client *registry.Client, ref oci.Reference, dir string) (pullJSON, error) {
+	p, err := client.Verify(ctx, ref)
+	if err != nil {
+		return pullJSON{}, err
+	}
+	// The module is read in any case: it must be one, and the one that was announced.
+	a, err := client.Open(ctx, p)
+	if err != nil {
+		return pullJSON{}, err
+	}
+	result := pullJSON{Reference: p.Reference.String(), Digest: p.Reference.Digest, Module: a.Digest,
+		Signers: append([]string{}, p.Verdict.Signers...), Unsigned: p.Verdict.Unsigned, Output: dir}
+	if dir == "" {
+		return result, nil
+	}
+	return result, writePulled(ctx, p, dir)
+}
+
+// writePulled writes a verified package to a layout folder.
+func writePulled(ctx context.Context, p *registry.Package, dir string) error {
+	d, err := p.Source().Resolve(ctx, p.Reference.Digest)
+	if err != nil {
+		return &failure{ExitInput, err, ""}
+	}
+	layout, err := oci.CreateLayout(dir)
+	if err != nil {
+		return &failure{ExitInput, err, ""}
+	}
+	defer func() { _ = layout.Close() }() // its files are closed by now
+	if err := oci.Copy(ctx, p.Source(), layout, d, oci.CopyOptions{Referrers: true}); err != nil {
+		return err
+	}
+	if p.Reference.Tag == "" {
+		return nil
+	}
+	return layout.Tag(ctx, d, p.Reference.Tag)
+}
