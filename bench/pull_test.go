@@ -49,7 +49,7 @@ func BenchmarkPull(b *testing.B) {
 		{"oras", func(dir string) []string { return []string{oras, "pull", "--plain-http", "--output", dir, ref} }, nil},
 		{"mcpwasm", func(dir string) []string {
 			registry, _, _ := strings.Cut(ref, "/")
-			return []string{built(b, "mcpwasm"), "pull", "--insecure-allow-unsigned", "--plain-http", registry, "--cache-dir", filepath.Join(dir, "cache"), ref, filepath.Join(dir, "package")}
+			return []string{built(b, "mcpwasm"), "pull", "--insecure-allow-unsigned", "--plain-http", registry, "--cache-dir", filepath.Join(dir, "cache"), "--out", filepath.Join(dir, "package"), ref}
 		}, nil},
 	}
 	for b.Loop() {

@@ -10,6 +10,7 @@ import (
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/registry/pack"
+	"github.com/mcpwasm/mcpwasm/registry/sign"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
 )
 
@@ -57,7 +58,7 @@ func refuse(ctx context.Context, source string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	for _, reason := range []error{trust.ErrUntrusted, oci.ErrContent, oci.ErrNotFound, pack.ErrPackage, plugins.ErrModule} {
+	for _, reason := range []error{trust.ErrUntrusted, oci.ErrContent, oci.ErrRefused, oci.ErrNotFound, sign.ErrTooMuch, pack.ErrPackage, plugins.ErrModule} {
 		if errors.Is(err, reason) {
 			return fmt.Errorf("%w %q: %w", ErrSource, source, err)
 		}

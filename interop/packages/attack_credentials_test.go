@@ -53,11 +53,15 @@ func TestCredentialsStayHome(t *testing.T) {
 		// may be elsewhere.
 		runs bool
 	}{
-		{name: "content elsewhere", runs: true, meddle: func(other string, a *arena) meddling {
+		{name: "content on a host that is named", runs: true, meddle: func(other string, a *arena) meddling {
+			a.configure(byKey("k.pub"), &a.m.registry, &registry{host: strings.TrimPrefix(other, "http://")})
 			return onPath(modulePath(a), func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other, http.StatusTemporaryRedirect) })
 		}},
-		{name: "manifest elsewhere", meddle: func(other string, _ *arena) meddling {
-			return onPath("/manifests/"+version, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other, http.StatusMovedPermanently) })
+		{name: "content elsewhere", meddle: func(other string, a *arena) meddling {
+			return onPath(modulePath(a), func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other, http.StatusTemporaryRedirect) })
+		}},
+		{name: "manifest elsewhere", meddle: func(other string, a *arena) meddling {
+			return onPath("/manifests/"+a.pkg.Digest, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other, http.StatusMovedPermanently) })
 		}},
 		{name: "everything elsewhere", meddle: func(other string, _ *arena) meddling {
 			return func(w http.ResponseWriter, r *http.Request, _ *httptest.ResponseRecorder) bool {
@@ -116,9 +120,9 @@ func TestCredentialsStayHome(t *testing.T) {
 			case x.runs:
 				a.mustRun("user", a.byDigest())
 			case x.push:
-				a.fails("mcpwasm", "push", "--cache-dir", a.path("publisher"), guest, a.m.host+"/"+a.repository+"/pushed:1.0.0")
+				a.fails("mcpwasm", "push", "--cache-dir", shared, guest, a.m.host+"/"+a.repository+"/pushed:1.0.0")
 			default:
-				a.mustRefuse("user", "add", "--yes", a.ref())
+				a.mustRefuse("user", "add", "--yes", "--name", "canary", a.ref())
 			}
 			if !asked {
 				t.Error("the registry was not told the password: nothing is shown")

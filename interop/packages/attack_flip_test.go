@@ -29,7 +29,10 @@ var flippedBytes = []attack{
 		})
 	}},
 	{name: "flip/list of referrers behind a tag", set: tagFallback, meddle: func(a *arena) meddling {
-		return noReferrers(changing("/manifests/"+strings.Replace(a.pkg.Digest, ":", "-", 1), flip))
+		byTag, byDigest := changing("/manifests/"+fallbackTag(a.pkg), flip), changing("/manifests/"+a.list.Digest, flip)
+		return noReferrers(func(w http.ResponseWriter, r *http.Request, real *httptest.ResponseRecorder) bool {
+			return byTag(w, r, real) || byDigest(w, r, real)
+		})
 	}},
 	{name: "flip/index", set: indexed, meddle: func(a *arena) meddling {
 		byTag, byDigest := changing("/manifests/"+version, flip), changing("/manifests/"+a.pkg.Digest, flip)
@@ -53,10 +56,13 @@ func noReferrers(next meddling) meddling {
 	}
 }
 
+// fallbackTag is the tag that stands in for the API.
+func fallbackTag(d descriptor) string { return strings.Replace(d.Digest, ":", "-", 1) }
+
 // tagFallback signs the package for registries without the API.
 func tagFallback(a *arena) {
 	a.sign(a.pkg)
-	a.put("LIST", strings.Replace(a.pkg.Digest, ":", "-", 1), manifest{MediaType: mediaTypeIndex, Manifests: []descriptor{a.signature}})
+	a.list = a.put("LIST", fallbackTag(a.pkg), manifest{MediaType: mediaTypeIndex, Manifests: []descriptor{a.signature}})
 }
 
 // indexed puts the package into an index, and signs that.

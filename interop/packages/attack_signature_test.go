@@ -219,5 +219,5 @@ func (a *arena) tagForm(key *ecdsa.PrivateKey, digest string) {
 	layer := a.blob("PAYLOAD", "application/vnd.dev.cosign.simplesigning.v1+json", payload)
 	layer.Annotations = map[string]string{"dev.cosignproject.cosign/signature": base64.StdEncoding.EncodeToString(signature)}
 	config := a.blob("SIGNATURE-CONFIG", "application/vnd.oci.image.config.v1+json", []byte(`{"architecture":"","os":"","rootfs":{"type":"layers","diff_ids":[]}}`))
-	a.put("SIGNATURE", strings.Replace(a.pkg.Digest, ":", "-", 1)+".sig", manifest{Config: &config, Layers: []descriptor{layer}})
+	a.put("SIGNATURE", fallbackTag(a.pkg)+".sig", manifest{Config: &config, Layers: []descriptor{layer}})
 }

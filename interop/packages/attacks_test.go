@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"cmp"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -25,6 +26,9 @@ type attack struct {
 	// byTag is set for attacks on what a tag means: whoever asks for a digest is
 	// not concerned.
 	byTag bool
+	// code is the exit code, by default 3: 1 where nothing was refused and the
+	// network failed.
+	code int
 	// same names the attack whose words this one shares, since nobody could tell
 	// them apart.
 	same string
@@ -38,7 +42,7 @@ type attack struct {
 func TestHonest(t *testing.T) {
 	a := newArena(t)
 	a.sign(a.pkg)
-	a.must("mcpwasm", "pull", "--cache-dir", a.path("puller"), a.ref(), a.path("layout"))
+	a.must("mcpwasm", "pull", "--cache-dir", a.path("puller"), a.ref(), "-o", a.path("layout"))
 	a.mustRun("by digest", a.byDigest())
 	a.add("user", a.ref())
 	a.mustRun("user", "canary")
@@ -102,8 +106,9 @@ func (x attack) try(t *testing.T, words *refusals) {
 		a.mustRun("user", "canary")
 		return
 	}
-	words.add(x.name, a.mustRefuse("user", "add", "--yes", ref))
-	commands := [][]string{{"pull", ref, a.path("layout")}}
+	a.code = cmp.Or(x.code, 3)
+	words.add(x.name, a.mustRefuse("user", "add", "--yes", "--name", "canary", ref))
+	commands := [][]string{{"pull", ref, "-o", a.path("layout")}}
 	if !x.byTag {
 		commands = append(commands, []string{"run", a.byDigest()}, []string{"tools", a.byDigest()}, a.call(a.byDigest()))
 	}

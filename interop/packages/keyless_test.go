@@ -39,7 +39,8 @@ func newSigstore(t *testing.T) *sigstore {
 }
 
 // root returns the trusted root file. With an end, certificates of the authority
-// are believed until then only.
+// are believed until then only. It has no log of certificates: these would have to
+// be in one.
 func (s *sigstore) root(end time.Time) []byte {
 	s.t.Helper()
 	authorities := s.FulcioCertificateAuthorities()
@@ -48,7 +49,7 @@ func (s *sigstore) root(end time.Time) []byte {
 		expired.ValidityPeriodEnd = end
 		authorities = []root.CertificateAuthority{&expired}
 	}
-	trusted, err := root.NewTrustedRoot(root.TrustedRootMediaType01, authorities, logs(s.t, s.CTLogs()), s.TimestampingAuthorities(), logs(s.t, s.RekorLogs()))
+	trusted, err := root.NewTrustedRoot(root.TrustedRootMediaType01, authorities, nil, s.TimestampingAuthorities(), logs(s.t, s.RekorLogs()))
 	if err != nil {
 		s.t.Fatal(err)
 	}

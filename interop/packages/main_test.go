@@ -63,6 +63,9 @@ func prepare(dir string) error {
 		}
 	}
 	shared, guest = filepath.Join(dir, "shared"), filepath.Join(dir, "canary.wasm")
+	if err := os.Mkdir(shared, 0o700); err != nil {
+		return err
+	}
 	build := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-buildmode=c-shared", "-o", guest, "./guests/canary")
 	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if out, err := build.CombinedOutput(); err != nil {

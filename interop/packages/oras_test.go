@@ -35,9 +35,7 @@ func TestPushedByOras(t *testing.T) {
 			{"index of one image", func(p *place, ref string) {
 				layer := p.image()
 				p.must("oras", append([]string{"push", ref, "--config", "image.json:application/vnd.oci.image.config.v1+json", "--disable-path-validation", layer}, r.oras()...)...)
-				name, _, _ := strings.Cut(ref, ":1.0.0")
 				p.must("oras", append([]string{"manifest", "index", "create", ref, p.digest(r, ref)}, r.oras()...)...)
-				p.must("oras", append([]string{"tag", name + ":1.0.0", "again"}, r.oras()...)...)
 			}},
 		} {
 			t.Run(r.name+"/"+form.name, func(t *testing.T) {
@@ -45,8 +43,11 @@ func TestPushedByOras(t *testing.T) {
 				copyFile(t, p, hello, "hello.wasm")
 				ref := r.host + "/" + slug(t.Name()) + ":1.0.0"
 				form.push(p, ref)
-				p.refuses("tools", ref)
-				p.greets(ref, "--insecure-allow-unsigned", "--cache-dir", r.cache())
+				add := []string{"add", "--yes", "--name", "pushed", "--cache-dir", r.cache(), ref}
+				p.refuses(add...)
+				p.must("mcpwasm", append(add, "--insecure-allow-unsigned")...)
+				p.greets("pushed", "--insecure-allow-unsigned", "--cache-dir", r.cache())
+				p.greets(at(r, slug(t.Name()), p.digest(r, ref)), "--insecure-allow-unsigned", "--cache-dir", r.cache())
 			})
 		}
 	}
@@ -168,9 +169,8 @@ func TestPulledByOras(t *testing.T) {
 
 			// What oras copies stays signed and runs.
 			p.configure(byKey("ours.pub"))
-			elsewhere := api.host + "/" + repository + "/copied:1.0.0"
-			p.must("oras", append([]string{"cp", "--recursive", ref, elsewhere, "--to-plain-http"}, fromFlags(r)...)...)
-			p.greets(elsewhere, "--cache-dir", r.cache())
+			p.must("oras", append([]string{"cp", "--recursive", ref, api.host + "/" + repository + "/copied:1.0.0", "--to-plain-http"}, fromFlags(r)...)...)
+			p.greets(at(api, repository+"/copied", digest), "--cache-dir", r.cache())
 		})
 	}
 }
@@ -191,12 +191,14 @@ func (p *place) signs(ref string, flags ...string) {
 	p.must("mcpwasm", append(append([]string{"sign", "--key", "ours.key"}, flags...), ref)...)
 }
 
-// TestSamePackage builds the same package twice and pushes it to all registries.
+// TestSamePackage builds the same package anew for each registry.
 func TestSamePackage(t *testing.T) {
 	digests := map[string][]string{}
 	for _, r := range registries() {
 		p := newPlace(t)
-		digest := p.publish(r, hello, slug(t.Name()), "1.0.0")
+		ref := r.host + "/" + slug(t.Name()) + ":1.0.0"
+		p.must("mcpwasm", "push", "--cache-dir", r.cache(), hello, ref)
+		digest := p.digest(r, ref)
 		digests[digest] = append(digests[digest], r.name)
 	}
 	if len(digests) != 1 {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -23,11 +24,15 @@ func byIdentity(identity, issuer string) string {
 	return trusting("{identity: " + identity + ", issuer: " + issuer + "}")
 }
 
-// publish pushes a module as a package of ours, and returns its digest.
+// publish builds a package of a module, once, pushes it, and returns its digest.
 func (p *place) publish(r *registry, module, repository, tag string) string {
 	p.t.Helper()
+	layout := filepath.Join(shared, strings.TrimSuffix(filepath.Base(module), ".wasm")+".oci")
+	if _, err := os.Stat(layout); err != nil {
+		p.must("mcpwasm", "build", "--cache-dir", shared, "-o", layout, module)
+	}
 	ref := r.host + "/" + repository + ":" + tag
-	p.must("mcpwasm", "push", "--cache-dir", p.path("publisher"), module, ref)
+	p.must("mcpwasm", "push", layout, ref)
 	return p.digest(r, ref)
 }
 

@@ -26,6 +26,19 @@ import (
 // wants other credentials, or any.
 var ErrDenied = errors.New("access denied")
 
+// ErrRefused is matched by the errors about answers that are not taken, beside
+// those of [ErrContent]: more than is allowed, lists without end, ways to other
+// servers. They say so in their own words.
+var ErrRefused = errors.New("refused")
+
+// refusal is an error that matches [ErrRefused].
+type refusal struct{ error }
+
+func (e refusal) Is(target error) bool { return target == ErrRefused }
+func (e refusal) Unwrap() error        { return e.error }
+
+func refuse(format string, args ...any) error { return refusal{fmt.Errorf(format, args...)} }
+
 // maxErrorBytes bounds what is read of an error's body.
 const maxErrorBytes = 8 << 10
 

@@ -117,9 +117,9 @@ func listAll[T any](ctx context.Context, r *repository, address, mediaType, fiel
 	for address != "" {
 		switch {
 		case asked[address]:
-			return nil, fmt.Errorf("registry %s: its list does not end: a page names itself or one before it as the next", r.registry())
+			return nil, refuse("registry %s: its list does not end: a page names itself or one before it as the next", r.registry())
 		case len(asked) == maxPages:
-			return nil, fmt.Errorf("registry %s: its list does not end: there are more than %d pages", r.registry(), maxPages)
+			return nil, refuse("registry %s: its list does not end: there are more than %d pages", r.registry(), maxPages)
 		}
 		asked[address] = true
 		content, next, err := r.page(ctx, address, mediaType)
@@ -137,7 +137,7 @@ func listAll[T any](ctx context.Context, r *repository, address, mediaType, fiel
 			}
 		}
 		if len(all) > limit {
-			return nil, fmt.Errorf("registry %s: its list has more than the %d entries allowed", r.registry(), limit)
+			return nil, refuse("registry %s: its list has more than the %d entries allowed", r.registry(), limit)
 		}
 		address = next
 	}
@@ -168,7 +168,7 @@ func (r *repository) page(ctx context.Context, address, mediaType string) ([]byt
 		return nil, "", describe(r.registry(), err)
 	}
 	if len(content) > MaxManifestBytes {
-		return nil, "", fmt.Errorf("registry %s: its list is larger than the %d bytes allowed", r.registry(), MaxManifestBytes)
+		return nil, "", refuse("registry %s: its list is larger than the %d bytes allowed", r.registry(), MaxManifestBytes)
 	}
 	next, err := nextPage(address, resp.Header.Values("Link"))
 	if err != nil {
@@ -193,10 +193,10 @@ func nextPage(address string, links []string) (string, error) {
 		}
 		next, err := base.Parse(m[1])
 		if err != nil {
-			return "", fmt.Errorf("its list goes on at %q, which is no address", shorten(m[1]))
+			return "", refuse("its list goes on at %q, which is no address", shorten(m[1]))
 		}
 		if !sameOrigin(base, next) || next.User != nil {
-			return "", fmt.Errorf("its list goes on at another server, %s://%s, which is not asked", shorten(next.Scheme), shorten(next.Host))
+			return "", refuse("its list goes on at another server, %s://%s, which is not asked", shorten(next.Scheme), shorten(next.Host))
 		}
 		return next.String(), nil
 	}
@@ -208,17 +208,17 @@ func nextPage(address string, links []string) (string, error) {
 func listField[T any](content []byte, field string, limit int) ([]T, error) {
 	dec := json.NewDecoder(bytes.NewReader(content))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("its list is no JSON object")
+		return nil, refuse("its list is no JSON object")
 	}
 	var all []T
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
-			return nil, fmt.Errorf("its list is no JSON: %w", err)
+			return nil, refuse("its list is no JSON: %w", err)
 		}
 		if name != field {
 			if err := dec.Decode(new(json.RawMessage)); err != nil {
-				return nil, fmt.Errorf("its list is no JSON: %w", err)
+				return nil, refuse("its list is no JSON: %w", err)
 			}
 			continue
 		}
@@ -227,7 +227,7 @@ func listField[T any](content []byte, field string, limit int) ([]T, error) {
 		}
 	}
 	if _, err := dec.Token(); err != nil {
-		return nil, fmt.Errorf("its list is no JSON: %w", err)
+		return nil, refuse("its list is no JSON: %w", err)
 	}
 	return all, nil
 }
@@ -236,27 +236,27 @@ func listField[T any](content []byte, field string, limit int) ([]T, error) {
 func decodeList[T any](dec *json.Decoder, limit int) ([]T, error) {
 	t, err := dec.Token()
 	if err != nil {
-		return nil, fmt.Errorf("its list is no JSON: %w", err)
+		return nil, refuse("its list is no JSON: %w", err)
 	}
 	if t == nil {
 		return nil, nil
 	}
 	if t != json.Delim('[') {
-		return nil, errors.New("its list is no JSON array")
+		return nil, refuse("its list is no JSON array")
 	}
 	var all []T
 	for dec.More() {
 		if len(all) == limit {
-			return nil, fmt.Errorf("its list has more than the %d entries allowed", limit)
+			return nil, refuse("its list has more than the %d entries allowed", limit)
 		}
 		var entry T
 		if err := dec.Decode(&entry); err != nil {
-			return nil, fmt.Errorf("its list is no JSON: %w", err)
+			return nil, refuse("its list is no JSON: %w", err)
 		}
 		all = append(all, entry)
 	}
 	if _, err = dec.Token(); err != nil {
-		return nil, fmt.Errorf("its list is no JSON: %w", err)
+		return nil, refuse("its list is no JSON: %w", err)
 	}
 	return all, nil
 }

@@ -175,11 +175,11 @@ func ReadAll(ctx context.Context, src Source, d Descriptor, limit int64) ([]byte
 func (d Descriptor) Check(limit int64) error {
 	switch {
 	case !IsDigest(d.Digest):
-		return fmt.Errorf("digest %q: want sha256: and 64 lower-case hexadecimal digits", d.Digest)
+		return refuse("digest %q: want sha256: and 64 lower-case hexadecimal digits", d.Digest)
 	case d.Size < 0:
 		return fmt.Errorf("%s: %w: a size of %d bytes", d.Digest, ErrContent, d.Size)
 	case d.Size > limit:
-		return fmt.Errorf("%s: %d bytes, more than the %d allowed", d.Digest, d.Size, limit)
+		return refuse("%s: %d bytes, more than the %d allowed", d.Digest, d.Size, limit)
 	}
 	return nil
 }

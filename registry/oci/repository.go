@@ -99,7 +99,7 @@ func (r *repository) resolve(ctx context.Context, name string) (Descriptor, erro
 		return Descriptor{}, describe(r.registry(), err)
 	}
 	if len(content) > MaxManifestBytes {
-		return Descriptor{}, fmt.Errorf("registry %s: the manifest is larger than the %d bytes allowed", r.registry(), MaxManifestBytes)
+		return Descriptor{}, refuse("registry %s: the manifest is larger than the %d bytes allowed", r.registry(), MaxManifestBytes)
 	}
 	d := Describe(mediaType, content)
 	if IsDigest(name) && d.Digest != name {

@@ -180,6 +180,9 @@ func (e *plainError) Error() string {
 	return fmt.Sprintf("it leads to http://%s, which is not encrypted and not named under registries with plainHTTP", shorten(e.host))
 }
 
+// Is makes it one of [ErrRefused].
+func (e *plainError) Is(target error) bool { return target == ErrRefused }
+
 // sentBody tells when a piece of a request was taken.
 type sentBody struct {
 	io.ReadCloser
