@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -17,13 +18,22 @@ var contents = []attack{
 	})},
 	{name: "content/no module", set: layers(func(a *arena) []descriptor { return []descriptor{*a.layer(mediaTypeOwn)} })},
 	{name: "content/no layers", set: layers(func(*arena) []descriptor { return nil })},
-	{name: "content/a module that is none", set: layers(func(a *arena) []descriptor {
-		return []descriptor{*a.layer(mediaTypeOwn), a.blob("NOT-WASM", mediaTypeWasm, []byte("#!/bin/sh\n"))}
-	})},
-	{name: "content/our manifest cut short", set: layers(func(a *arena) []descriptor {
+	{name: "content/a module that is none", set: func(a *arena) {
+		a.replace(mediaTypeWasm, []byte("#!/bin/sh\n"))
+		a.forge()
+	}},
+	{name: "content/our manifest cut short", set: func(a *arena) {
 		own := published.content[a.layer(mediaTypeOwn).Digest]
-		return []descriptor{a.blob("CUT", mediaTypeOwn, own[:len(own)/2]), *a.layer(mediaTypeWasm)}
-	})},
+		a.replace(mediaTypeOwn, own[:len(own)/2])
+		a.forge()
+	}},
+	{name: "content/it asks for more than its publisher may", set: func(a *arena) {
+		own := published.content[a.layer(mediaTypeOwn).Digest]
+		asks := bytes.Replace(own, []byte(`{`), []byte(`{"capabilities":{"kv":{"access":"rw","reason":"to keep it"}},`), 1)
+		a.replace(mediaTypeOwn, asks)
+		a.forge()
+		a.configure(strings.Replace(byKey("k.pub"), "      capabilities: any\n", "", 1), &a.m.registry)
+	}},
 	{name: "content/manifest and index at once", set: func(a *arena) {
 		a.parts.Manifests = []descriptor{a.pkg}
 		a.forge()

@@ -47,13 +47,17 @@ var onDisk = []struct {
 	})},
 	{name: "lock/without the signature that is wanted", try: func(a *arena) string {
 		a.approved()
+		a.must("mcpwasm", "keygen", "-o", "team")
 		a.wantSignedLock()
 		return a.mustRefuse("again", a.call("canary")...)
 	}},
 	{name: "lock/changed after it was signed", try: func(a *arena) string {
 		a.signedLock()
-		text := a.read("mcpwasm.lock")
-		a.write("mcpwasm.lock", append(bytes.TrimRight(text, "\n"), "\n\n"...), 0o600)
+		signature := a.read("mcpwasm.lock.sigstore.json")
+		a.configure(byKey("k.pub"), &a.m.registry) // the attacker's wants no signature
+		a.must("mcpwasm", "add", "--yes", "--name", "second", "--cache-dir", a.path("user"), a.ref())
+		a.write("mcpwasm.lock.sigstore.json", signature, 0o600)
+		a.wantSignedLock()
 		return a.mustRefuse("again", a.call("canary")...)
 	}},
 	{name: "lock/with a signature that was changed", try: func(a *arena) string {
@@ -185,17 +189,17 @@ func (a *arena) signedLock() {
 func (a *arena) release(number string) {
 	a.t.Helper()
 	own := bytes.ReplaceAll(published.content[a.layer(mediaTypeOwn).Digest], []byte(`"`+version+`"`), []byte(`"`+number+`"`))
-	a.replaceOwn(own)
+	a.replace(mediaTypeOwn, own)
 	a.pkg = a.put("RELEASE", version, a.parts)
 	a.sign(a.pkg)
 }
 
-// replaceOwn puts another manifest of ours into the package, and into its config,
-// which lists the layers.
-func (a *arena) replaceOwn(own []byte) {
+// replace puts another layer into the package, and into its config, which lists
+// them.
+func (a *arena) replace(mediaType string, content []byte) {
 	a.t.Helper()
-	before := *a.layer(mediaTypeOwn)
-	d := a.blob("OWN-MANIFEST", mediaTypeOwn, own)
+	before := *a.layer(mediaType)
+	d := a.blob("REPLACED", mediaType, content)
 	d.Annotations = before.Annotations
 	config := bytes.ReplaceAll(published.content[a.parts.Config.Digest], []byte(before.Digest), []byte(d.Digest))
 	c := a.blob("CONFIG", mediaTypeConfig, config)
