@@ -50,7 +50,7 @@ demo-api: build $(BIN)/plugins/issues.wasm $(BIN)/plugins/hostile.wasm ## call a
 	cd plugins/examples && $(BUILD) -o $(BIN)/standin ./issues/standin
 	scripts/demo-api
 
-demo-packages: build $(BIN)/plugins/hello.wasm ## go from nothing to a server that is signed, published, trusted and locked
+demo-packages: build $(BIN)/plugins/hello.wasm $(BIN)/plugins/clock.wasm ## go from nothing to a server that is signed, published, trusted and locked
 	scripts/demo-packages
 
 test: plugins ## run the tests of every module

@@ -43,7 +43,7 @@ var sizes = []attack{
 	{name: "size/module shorter than its descriptor says", meddle: func(a *arena) meddling {
 		return changing(modulePath(a), func(b []byte) []byte { return b[:len(b)-1] })
 	}},
-	{name: "size/module longer than its descriptor says", meddle: func(a *arena) meddling {
+	{name: "size/module longer than its descriptor says", same: "size/module shorter than its descriptor says", meddle: func(a *arena) meddling {
 		return changing(modulePath(a), func(b []byte) []byte { return append(b, 0) })
 	}},
 	// What there is beyond the bytes that were wanted is not read.
@@ -93,7 +93,7 @@ var sizes = []attack{
 			w.Header().Set("Link", "<"+r.URL.Path+`>; rel="next"`)
 			_, _ = w.Write([]byte(`{"schemaVersion":2,"mediaType":"` + mediaTypeIndex + `","manifests":[]}`)) // see above
 		})
-	}, same: "size/pages without end"},
+	}},
 	{name: "size/too many referrers", meddle: func(a *arena) meddling {
 		return changing(referrersPath(a), func(b []byte) []byte {
 			var list manifest

@@ -16,46 +16,47 @@ import (
 var onDisk = []struct {
 	name string
 	try  func(a *arena) string
+	same string // as in an attack
 }{
-	{"cache/manifest flipped", cached(func(a *arena) string { return a.pkg.Digest })},
-	{"cache/config flipped", cached(func(a *arena) string { return a.parts.Config.Digest })},
-	{"cache/module flipped", cached(func(a *arena) string { return a.layer(mediaTypeWasm).Digest })},
-	{"cache/our manifest flipped", cached(func(a *arena) string { return a.layer(mediaTypeOwn).Digest })},
-	{"cache/manifest of the signature flipped", cached(func(a *arena) string { return a.signature.Digest })},
-	{"cache/bundle flipped", cached(func(a *arena) string { return a.bundle.Digest })},
-	{"cache/empty", func(a *arena) string {
+	{name: "cache/manifest flipped", try: cached(func(a *arena) string { return a.pkg.Digest })},
+	{name: "cache/config flipped", try: cached(func(a *arena) string { return a.parts.Config.Digest })},
+	{name: "cache/module flipped", try: cached(func(a *arena) string { return a.layer(mediaTypeWasm).Digest })},
+	{name: "cache/our manifest flipped", try: cached(func(a *arena) string { return a.layer(mediaTypeOwn).Digest })},
+	{name: "cache/manifest of the signature flipped", try: cached(func(a *arena) string { return a.signature.Digest })},
+	{name: "cache/bundle flipped", try: cached(func(a *arena) string { return a.bundle.Digest })},
+	{name: "cache/empty", try: func(a *arena) string {
 		a.approved()
 		return a.mustRefuse("nothing", a.call("canary", "--offline")...)
 	}},
-	{"lock/digest of another package", locked(func(a *arena, text string) string {
+	{name: "lock/digest of another package", try: locked(func(a *arena, text string) string {
 		return strings.ReplaceAll(text, a.pkg.Digest, otherDigest)
 	})},
-	{"lock/digest of another module", locked(func(a *arena, text string) string {
+	{name: "lock/digest of another module", try: locked(func(a *arena, text string) string {
 		return strings.ReplaceAll(text, a.layer(mediaTypeWasm).Digest, otherDigest)
-	})},
-	{"lock/grant that nobody approved", locked(func(a *arena, text string) string {
+	}), same: "lock/digest of another package"},
+	{name: "lock/grant that nobody approved", try: locked(func(a *arena, text string) string {
 		return replaceOnce(a.t, text, `"grants": {`, `"grants": {"http": ["example.com"]`)
-	})},
-	{"lock/cut short", locked(func(_ *arena, text string) string { return text[:len(text)/2] })},
-	{"lock/of another version", locked(func(a *arena, text string) string {
+	}), same: "lock/digest of another package"},
+	{name: "lock/cut short", try: locked(func(_ *arena, text string) string { return text[:len(text)/2] })},
+	{name: "lock/of another version", try: locked(func(a *arena, text string) string {
 		changed := regexp.MustCompile(`"(lockVersion|version|formVersion)": 1\b`).ReplaceAllString(text, `"$1": 2`)
 		if changed == text {
 			a.t.Fatalf("no version in %s", text)
 		}
 		return changed
 	})},
-	{"lock/without the signature that is wanted", func(a *arena) string {
+	{name: "lock/without the signature that is wanted", try: func(a *arena) string {
 		a.approved()
 		a.wantSignedLock()
 		return a.mustRefuse("again", a.call("canary")...)
 	}},
-	{"lock/changed after it was signed", func(a *arena) string {
+	{name: "lock/changed after it was signed", try: func(a *arena) string {
 		a.signedLock()
 		text := a.read("mcpwasm.lock")
 		a.write("mcpwasm.lock", append(bytes.TrimRight(text, "\n"), "\n\n"...), 0o600)
 		return a.mustRefuse("again", a.call("canary")...)
 	}},
-	{"lock/with a signature that was changed", func(a *arena) string {
+	{name: "lock/with a signature that was changed", try: func(a *arena) string {
 		a.signedLock()
 		text := a.read("mcpwasm.lock.sigstore.json")
 		at := bytes.Index(text, []byte(`"sig"`)) + 20
@@ -67,13 +68,13 @@ var onDisk = []struct {
 		a.write("mcpwasm.lock.sigstore.json", text, 0o600)
 		return a.mustRefuse("again", a.call("canary")...)
 	}},
-	{"lock/with the package of the lock withdrawn by the policy", func(a *arena) string {
+	{name: "lock/with the package of the lock withdrawn by the policy", try: func(a *arena) string {
 		a.approved()
 		a.write("other.pub", publicKey(a.t, a.otherKey()), 0o600)
 		a.configure(byKey("other.pub"), &a.m.registry)
 		return a.mustRefuse("again", a.call("canary")...)
 	}},
-	{"moved/rollback", func(a *arena) string {
+	{name: "moved/rollback", try: func(a *arena) string {
 		a.sign(a.pkg)
 		older := a.pkg
 		a.release("1.1.0")

@@ -21,7 +21,7 @@ var flippedBytes = []attack{
 	{name: "flip/manifest of the signature", meddle: func(a *arena) meddling { return changing("/manifests/"+a.signature.Digest, flip) }},
 	{name: "flip/bundle", meddle: func(a *arena) meddling { return changing("/blobs/"+a.bundle.Digest, flip) }},
 	// Lists of referrers have no digest. Another digest in one leads to nothing.
-	{name: "flip/list of referrers", meddle: func(a *arena) meddling {
+	{name: "flip/list of referrers", same: "signature/none", meddle: func(a *arena) meddling {
 		return changing("/referrers/"+a.pkg.Digest, func(b []byte) []byte {
 			digit := b[bytes.Index(b, []byte(a.signature.Digest))+len("sha256:"):]
 			digit[0] ^= 1

@@ -24,7 +24,7 @@ var signatures = []attack{
 		forged := edited(a, a.signed(a.otherKey()), "hint", hintOf(a, a.key))
 		a.vouch(a.pkg, predicateSignature, forged)
 	}, same: "signature/by another key"},
-	{name: "signature/over another payload", set: func(a *arena) {
+	{name: "signature/over another payload", same: "signature/by another key", set: func(a *arena) {
 		genuine := a.signatureOf(otherDigest)
 		forged := statement(a.pkg.Digest, predicateSignature, map[string]any{})
 		a.vouch(a.pkg, predicateSignature, edited(a, genuine, "payload", base64.StdEncoding.EncodeToString(forged)))

@@ -76,6 +76,9 @@ func TestAttacks(t *testing.T) {
 			t.Run(x.name, func(t *testing.T) { x.try(t, words) })
 		}
 		for _, x := range onDisk {
+			if x.same != "" {
+				same[x.name] = x.same
+			}
 			t.Run(x.name, func(t *testing.T) { words.add(x.name, x.try(newArena(t))) })
 		}
 	})
