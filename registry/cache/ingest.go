@@ -172,7 +172,11 @@ func (p *partial) rest(ctx context.Context, d oci.Descriptor, upstream oci.Sourc
 	if have == d.Size && have > 0 && sum(h) == d.Digest {
 		return nil // whoever fetched it was killed just before the end
 	}
-	r, err := upstream.Fetch(ctx, d)
+	fetch := upstream.Fetch
+	if raw, ok := upstream.(oci.RawSource); ok {
+		fetch = raw.FetchRaw
+	}
+	r, err := fetch(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -232,14 +236,11 @@ func (p *partial) copy(ctx context.Context, d oci.Descriptor, r io.Reader, h has
 	return nil
 }
 
-// commit gives the content its name. It reaches the disk before, so that no
-// crash leaves a name without its content.
+// commit gives the content its name. It is not flushed: content that a crash of the
+// system damaged is found when it is read, and fetched again.
 func (p *partial) commit() error {
 	if p.unkept != nil {
 		return errors.Join(p.unkept, p.discard())
-	}
-	if err := p.file.Sync(); err != nil {
-		return errors.Join(fmt.Errorf("%w: %w", errUnkept, err), p.discard())
 	}
 	closed := false
 	if !renameLocked {
@@ -297,9 +298,6 @@ func (c *Cache) writeFile(name string, content []byte) error {
 	}
 	_, _ = tryLock(f, true) // so that it is not taken for one that was left behind
 	_, err = io.Copy(f, bytes.NewReader(content))
-	if err == nil {
-		err = f.Sync()
-	}
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = c.moveIn(tmp, name)
 	}

@@ -28,6 +28,15 @@ func (r *repository) Fetch(ctx context.Context, d Descriptor) (io.ReadCloser, er
 	return r.fetched(ctx, d)
 }
 
+// FetchRaw implements [RawSource].
+func (r *repository) FetchRaw(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+	rc, err := r.Fetch(ctx, d)
+	if f, ok := rc.(*fetched); ok {
+		f.hash = nil
+	}
+	return rc, err
+}
+
 // manifest reads a manifest as a whole.
 func (r *repository) manifest(ctx context.Context, d Descriptor) ([]byte, error) {
 	if err := d.Check(MaxManifestBytes); err != nil {
@@ -165,4 +174,7 @@ func (f *fetched) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
-var _ io.ReadSeekCloser = (*fetched)(nil)
+var (
+	_ io.ReadSeekCloser = (*fetched)(nil)
+	_ RawSource         = (*repository)(nil)
+)

@@ -98,6 +98,12 @@ func (m *mirrored) Fetch(ctx context.Context, d Descriptor) (rc io.ReadCloser, e
 	return rc, nil
 }
 
+// FetchRaw implements [RawSource]. It is hashed all the same, since a mirror that
+// sends wrong content is not asked again.
+func (m *mirrored) FetchRaw(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+	return m.Fetch(ctx, d)
+}
+
 // watch has a mirror not asked again when it sends something wrong.
 func (f *fetched) watch(e mirrorOf, origin *repository) {
 	if f.repo == e.repo {

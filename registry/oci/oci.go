@@ -129,6 +129,14 @@ var formDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 // IsDigest reports whether s is a digest that is accepted: sha256 only.
 func IsDigest(s string) bool { return formDigest.MatchString(s) }
 
+// RawSource is a [Source] whose content can be had without being hashed, for
+// callers that hash it in any case: registry/cache does as it writes.
+type RawSource interface {
+	Source
+	// FetchRaw is Fetch, but that the digest is not checked. The size is.
+	FetchRaw(ctx context.Context, d Descriptor) (io.ReadCloser, error)
+}
+
 // ByteSource is a [Source] that hands out content as a whole, already hashed:
 // what it returns has the digest and the size of the descriptor, by a hash over exactly the
 // bytes that are returned. [ReadAll] does not hash them again.
