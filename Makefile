@@ -57,7 +57,7 @@ test: plugins ## run the tests of every module
 	failed=; for m in $(TESTED); do echo "test $$m"; (cd $$m && $(GO) test -buildvcs=false $(TESTFLAGS) ./...) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "failed in:$$failed"; exit 1; fi
 
-race: TESTFLAGS += -race
+race: TESTFLAGS += -race -timeout=20m
 race: test ## run the tests with the race detector
 
 check: fmt lint tidy build test clean-tree ## all that a change must pass
