@@ -10,32 +10,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mcpwasm/mcpwasm/internal/nearest"
 	"github.com/mcpwasm/mcpwasm/registry/catalog"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
 
 func newCatalog(s Streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "catalog",
-		Short: "Publish and keep lists of servers",
-		Long: `Catalog keeps lists of servers that search and show look through. They come from
+	return family("catalog", "Publish and keep lists of servers", `Catalog keeps lists of servers that search and show look through. They come from
 registries, signed, or from files and URLs: mcpwasm's own form, Docker's MCP
 catalogs, answers of an MCP Registry, a server.json.`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			var known []string
-			for _, c := range cmd.Commands() {
-				known = append(known, c.Name())
-			}
-			return usage("mcpwasm catalog --help lists the commands", "catalog: unknown command %q%s", args[0], nearest.Hint(args[0], known))
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newCatalogPush(s), newCatalogPull(s), newCatalogList(s), newCatalogRemove(s))
-	return cmd
+		newCatalogPush(s), newCatalogPull(s), newCatalogList(s), newCatalogRemove(s))
 }
 
 // catalogFlags are the flags of commands that use the catalogs that are kept.

@@ -106,6 +106,26 @@ func addCommands(root *cobra.Command, title string, commands ...*cobra.Command) 
 	root.AddCommand(commands...)
 }
 
+// family returns a command that only holds others.
+func family(name, short, long string, commands ...*cobra.Command) *cobra.Command {
+	var known []string
+	for _, c := range commands {
+		known = append(known, c.Name())
+	}
+	cmd := &cobra.Command{
+		Use: name, Short: short, Long: long,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return usage("mcpwasm "+name+" --help lists the commands", "%s: unknown command %q%s", name, args[0], nearest.Hint(args[0], known))
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
 // checkCommand refuses an unknown command before its flags are looked at, which
 // only the command that was meant would know.
 func checkCommand(root *cobra.Command, args []string) error {

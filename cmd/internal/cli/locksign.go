@@ -13,17 +13,10 @@ import (
 )
 
 func newLock(s Streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "lock",
-		Short: "Sign, verify and format the lock file",
-		Long: `The lock file holds what was approved. Where the configuration has trust.lock.signers
+	return family("lock", "Sign, verify and format the lock file", `The lock file holds what was approved. Where the configuration has trust.lock.signers
 nothing of it is started, and nothing in it changed, unless one of them has signed
 the file as it is.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newLockSign(s), newLockVerify(s), newLockFormat(s))
-	return cmd
+		newLockSign(s), newLockVerify(s), newLockFormat(s))
 }
 
 func newLockSign(s Streams) *cobra.Command {

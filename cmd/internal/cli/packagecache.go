@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
-	"github.com/mcpwasm/mcpwasm/internal/nearest"
 	"github.com/mcpwasm/mcpwasm/registry/cache"
 	"github.com/mcpwasm/mcpwasm/registry/lock"
 )
@@ -63,26 +62,10 @@ func (f *packageCacheFlags) open(s Streams) (*cache.Cache, error) {
 }
 
 func newCache(s Streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "cache",
-		Short: "Look after the cache of packages",
-		Long: `Cache is about packages that were fetched from registries. They are kept by digest,
+	return family("cache", "Look after the cache of packages", `Cache is about packages that were fetched from registries. They are kept by digest,
 hashed whenever they are read, and dropped when there are too many of them, those
 first that were not used for the longest time. What the lock file has stays.`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			var known []string
-			for _, c := range cmd.Commands() {
-				known = append(known, c.Name())
-			}
-			return usage("mcpwasm cache --help lists the commands", "cache: unknown command %q%s", args[0], nearest.Hint(args[0], known))
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newCacheList(s), newCachePrune(s), newCacheVerify(s))
-	return cmd
+		newCacheList(s), newCachePrune(s), newCacheVerify(s))
 }
 
 // cacheListJSON is the output of cache list.

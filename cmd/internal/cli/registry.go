@@ -12,23 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/trial"
-	"github.com/mcpwasm/mcpwasm/internal/nearest"
 )
 
 func newRegistry(s Streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "registry",
-		Short: "Run a registry for trying out",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return usage("mcpwasm registry --help lists the commands", "registry: unknown command %q%s", args[0], nearest.Hint(args[0], []string{"serve"}))
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newRegistryServe(s))
-	return cmd
+	return family("registry", "Run a registry for trying out", "",
+		newRegistryServe(s))
 }
 
 func newRegistryServe(s Streams) *cobra.Command {

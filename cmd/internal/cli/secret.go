@@ -15,30 +15,13 @@ import (
 
 	"github.com/mcpwasm/mcpwasm/host/capability/secrets"
 	"github.com/mcpwasm/mcpwasm/host/capability/secrets/vault"
-	"github.com/mcpwasm/mcpwasm/internal/nearest"
 )
 
 func newSecret(s Streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "secret",
-		Short: "Keep secrets that servers use and never see",
-		Long: `Secret keeps values that the host puts into a server's requests, for servers that
+	return family("secret", "Keep secrets that servers use and never see", `Secret keeps values that the host puts into a server's requests, for servers that
 are granted them: --secret NAME=store:NAME@HOST. They are encrypted; the key is in
 the keyring of the operating system, or in a file.`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			var known []string
-			for _, c := range cmd.Commands() {
-				known = append(known, c.Name())
-			}
-			return usage("mcpwasm secret --help lists the commands", "secret: unknown command %q%s", args[0], nearest.Hint(args[0], known))
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newSecretSet(s), newSecretList(s), newSecretRemove(s))
-	return cmd
+		newSecretSet(s), newSecretList(s), newSecretRemove(s))
 }
 
 // secretName is the check of the arguments of commands that take a secret's name.
