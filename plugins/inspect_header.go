@@ -7,6 +7,18 @@ import (
 	"fmt"
 )
 
+// HeaderBytes is how much [CheckHeader] looks at.
+const HeaderBytes = 512
+
+// CheckHeader is [Inspect] of a module's beginning: its first [HeaderBytes], or all
+// of a shorter one. The error wraps [ErrModule].
+func CheckHeader(b []byte) error {
+	if err := checkHeader(b); err != nil {
+		return fmt.Errorf("%w: %w", ErrModule, err)
+	}
+	return nil
+}
+
 // headerLen is the length of the magic number, the version and the layer.
 const headerLen = 8
 

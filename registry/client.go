@@ -9,6 +9,7 @@ import (
 
 	"github.com/mcpwasm/mcpwasm/registry/cache"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
+	"github.com/mcpwasm/mcpwasm/registry/pack"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
 )
 
@@ -100,4 +101,21 @@ func (c *Client) Open(ctx context.Context, p *Package) (Artifact, error) {
 		return Artifact{}, refuse(ctx, source, err)
 	}
 	return p.artifact(source, p.Reference.Repository, wasm)
+}
+
+// Keep fetches a verified package's module into the cache, without reading it
+// as a whole, and returns its digest: it is hashed on its way there, and has the
+// header of a module. What is there already is hashed again.
+func (c *Client) Keep(ctx context.Context, p *Package) (digest string, err error) {
+	if p.Layout == pack.LayoutContainer { // the module is within the layer
+		a, err := c.Open(ctx, p)
+		return a.Digest, err
+	}
+	if p.source == nil {
+		return "", errors.New("keep a package: it comes from no Verify")
+	}
+	if err := p.keep(ctx, c.config.MaxBytes); err != nil {
+		return "", refuse(ctx, p.Reference.String(), err)
+	}
+	return p.Wasm.Digest, nil
 }

@@ -32,6 +32,23 @@ type Package struct {
 // Source is where the package was read.
 func (p *Package) Source() oci.Source { return p.source }
 
+// keep has the source fetch the module, and looks at its header.
+func (p *Package) keep(ctx context.Context, limit int64) error {
+	if err := p.Wasm.Check(limit); err != nil {
+		return err
+	}
+	r, err := p.source.Fetch(ctx, p.Wasm)
+	if err != nil {
+		return fmt.Errorf("read the package's module: %w", err)
+	}
+	defer r.Close() //nolint:errcheck // it was only read
+	header := make([]byte, min(p.Wasm.Size, plugins.HeaderBytes))
+	if _, err := io.ReadFull(r, header); err != nil {
+		return fmt.Errorf("read the package's module: %w", err)
+	}
+	return plugins.CheckHeader(header)
+}
+
 // artifact makes what can be run of a module that was read from a package. name
 // is what the server is called where the package has no manifest.
 func (p *Package) artifact(source, name string, wasm []byte) (Artifact, error) {

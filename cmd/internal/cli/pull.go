@@ -75,12 +75,11 @@ func pull(ctx context.Context, client *registry.Client, ref oci.Reference, dir s
 	if err != nil {
 		return pullJSON{}, err
 	}
-	// The module is read in any case: it must be one, and the one that was announced.
-	a, err := client.Open(ctx, p)
+	module, err := client.Keep(ctx, p)
 	if err != nil {
 		return pullJSON{}, err
 	}
-	result := pullJSON{Reference: p.Reference.String(), Digest: p.Reference.Digest, Module: a.Digest,
+	result := pullJSON{Reference: p.Reference.String(), Digest: p.Reference.Digest, Module: module,
 		Signers: append([]string{}, p.Verdict.Signers...), Unsigned: p.Verdict.Unsigned, Output: dir}
 	if dir == "" {
 		return result, nil

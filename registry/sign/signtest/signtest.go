@@ -3,6 +3,7 @@
 package signtest
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -105,6 +106,18 @@ func (v Virtual) Signed(t testing.TB, statement []byte, identity, issuer string,
 	}
 	return v.Bundle(t, entity, k)
 }
+
+// Signer signs as somebody, now.
+func (v Virtual) Signer(t testing.TB, id sign.Identity) sign.Signer {
+	return signer(func(statement []byte) []byte {
+		return v.Signed(t, statement, id.Subject, id.Issuer, time.Now(), KeepAll)
+	})
+}
+
+type signer func(statement []byte) []byte
+
+// Sign implements [sign.Signer].
+func (s signer) Sign(_ context.Context, statement []byte) ([]byte, error) { return s(statement), nil }
 
 // Bundle writes a test entity as the bundle that a signer would have made.
 func (v Virtual) Bundle(t testing.TB, entity *ca.TestEntity, k Keep) []byte {
