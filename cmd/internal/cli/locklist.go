@@ -64,14 +64,11 @@ may do. With --output json it prints {"file":…,"servers":[…]}.`,
 }
 
 func (l *lockFile) list(s Streams, asJSON bool) error {
-	all := listJSON{File: l.path, Servers: []approvedJSON{}}
-	for _, name := range slices.Sorted(maps.Keys(l.Servers)) {
-		a, err := approvedAs(name, l.Servers[name], l.dir())
-		if err != nil {
-			return err
-		}
-		all.Servers = append(all.Servers, a)
+	servers, err := l.approved(func(string) bool { return true })
+	if err != nil {
+		return err
 	}
+	all := listJSON{File: l.path, Servers: append([]approvedJSON{}, servers...)}
 	if asJSON {
 		return writeJSON(s.Out, all)
 	}
@@ -96,6 +93,22 @@ func (l *lockFile) list(s Streams, asJSON bool) error {
 		rows = append(rows, []string{a.Name, oneLine(version, 40), shortDigest(a.Digest), oneLine(signers, 60), "may " + oneLine(grants, 100)})
 	}
 	return writeTable(s.Out, rows)
+}
+
+// approved returns what was approved under the names that are wanted, ascending.
+func (l *lockFile) approved(wanted func(name string) bool) ([]approvedJSON, error) {
+	var all []approvedJSON
+	for _, name := range slices.Sorted(maps.Keys(l.Servers)) {
+		if !wanted(name) {
+			continue
+		}
+		a, err := approvedAs(name, l.Servers[name], l.dir())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, nil
 }
 
 func approvedAs(name string, e lock.Entry, dir string) (approvedJSON, error) {

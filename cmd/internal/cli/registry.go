@@ -38,7 +38,7 @@ in a folder that has an OCI image layout for each repository.`,
 func serveRegistry(ctx context.Context, s Streams, addr, dir string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return usage("--addr 127.0.0.1:5000", "--addr %q: want host:port", addr)
+		return usage("--addr localhost:5000", "--addr %q: want host:port", addr)
 	}
 	if host == "" { // every interface has to be asked for by address
 		host = "127.0.0.1"
@@ -59,7 +59,7 @@ func serveRegistry(ctx context.Context, s Streams, addr, dir string) error {
 		say(s, "warning: %s can be reached from other machines, and whoever reaches it may publish in it", at)
 	}
 	name := at.String()
-	if host == "localhost" {
+	if host == "localhost" || host == "127.0.0.1" { // as people name it in references and rules
 		name = fmt.Sprintf("localhost:%d", at.Port())
 	}
 	say(s, "the registry is %s; in mcpwasm.yaml: registries: {%q: {plainHTTP: true}}; or --plain-http %[1]s", name, name)

@@ -28,6 +28,9 @@ type validateJSON struct {
 	Servers  []validServer    `json:"servers"`  // those that can be run
 	Problems []config.Problem `json:"problems"` // in the order of the file's lines
 	Warnings []config.Problem `json:"warnings"` // what does not keep the file from being used
+	// Locked are the servers that serve takes from the lock file, since this file does
+	// not name them; left out where there are none.
+	Locked []approvedJSON `json:"locked,omitempty"`
 	// Trust is left out where nothing is trusted.
 	Trust []trustedRepositories `json:"trust,omitempty"`
 
@@ -53,14 +56,17 @@ func newValidate(s Streams) *cobra.Command {
 		Short: "Check a configuration file and the modules that it names",
 		Long: `Validate checks a configuration file (where none is named, $MCPWASM_CONFIG or
 mcpwasm.yaml in the user's folder for configuration), that every module that it
-names can be run, that what it grants is there and that its trust can be used, and
-prints what it checked and what each server may do. It starts nothing, and fetches
-nothing.`,
+names can be run, that what it grants is there and that its trust and its lock file can
+be used, and prints what it checked and what each server may do: those of the lock
+file that it does not name as well, since serve serves them. It starts nothing, and
+fetches nothing.`,
 		Args:              takes(0, 1, "at most one file"),
 		ValidArgsFunction: files("yaml", "yml"),
 	}
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the file, for editors")
 	cmd.Flags().StringVarP(&path, "config", "c", "", configHelp)
+	var lockAt lockFlags
+	lockAt.register(cmd)
 	var flags stateFlags
 	flags.register(cmd)
 	kept := &lazyState{flags: &flags, s: s}
@@ -75,7 +81,7 @@ nothing.`,
 		}
 		c := host.Config{Store: kept, Secrets: providers(kept, slog.New(slog.DiscardHandler)), Private: flags.private()}
 		c.CacheDir, c.Logger = defaultCacheDir(), slog.New(slog.NewTextHandler(s.Err, nil))
-		v, err := validate(cmd.Context(), c, path)
+		v, err := validate(cmd.Context(), c, path, &lockAt)
 		if err != nil {
 			return err
 		}
@@ -86,7 +92,7 @@ nothing.`,
 
 // validate checks a file. The error is about reading it; problems with its
 // content are in the result.
-func validate(ctx context.Context, c host.Config, flag string) (validateJSON, error) {
+func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags) (validateJSON, error) {
 	path, named, err := config.Find(flag, os.LookupEnv)
 	if err != nil {
 		return validateJSON{}, usage("", "%w", err)
@@ -101,6 +107,7 @@ func validate(ctx context.Context, c host.Config, flag string) (validateJSON, er
 		return v, configFailure(path, named, err)
 	}
 	v.checkTrust(file)
+	v.checkLock(file, lockAt)
 	servers, err := hostServers(file)
 	if problems, ok := errors.AsType[config.Errors](err); ok {
 		v.Problems = append(v.Problems, problems...)
@@ -135,6 +142,26 @@ func validate(ctx context.Context, c host.Config, flag string) (validateJSON, er
 		v.Servers = append(v.Servers, listed)
 	}
 	return v.sorted(), nil
+}
+
+// checkLock lists the servers that only the lock file has, and reports one that
+// serve would refuse.
+func (v *validateJSON) checkLock(file *config.File, at *lockFlags) {
+	l, err := at.open(file)
+	if _, ok := errors.AsType[config.Errors](err); ok {
+		return // of trust.lock, which checkTrust reports
+	}
+	named := map[string]bool{}
+	for _, s := range file.Servers {
+		named[s.Name] = true
+	}
+	if err == nil {
+		v.Locked, err = l.approved(func(name string) bool { return !named[name] })
+	}
+	if err != nil {
+		path := at.in(file)
+		v.Problems = append(v.Problems, config.Problem{File: path, Message: strings.TrimPrefix(err.Error(), path+": ")})
+	}
 }
 
 // sorted completes a result.
@@ -191,6 +218,7 @@ func (v *validateJSON) printText(s Streams) error {
 	for _, server := range v.Servers {
 		text.WriteString(grantsText(server.Name, server.May))
 	}
+	text.WriteString(lockedText(v.Locked))
 	for _, t := range v.Trust {
 		text.WriteString(t.text())
 	}
@@ -199,4 +227,18 @@ func (v *validateJSON) printText(s Streams) error {
 	}
 	_, err := io.WriteString(s.Out, text.String())
 	return err
+}
+
+// lockedText lists the servers of the lock file.
+func lockedText(servers []approvedJSON) string {
+	if len(servers) == 0 {
+		return ""
+	}
+	var names []string
+	var grants strings.Builder
+	for _, server := range servers {
+		names = append(names, server.Name)
+		grants.WriteString(grantsText(server.Name, server.May))
+	}
+	return "from the lock file: " + strings.Join(names, ", ") + "\n" + grants.String()
 }
