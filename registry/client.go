@@ -95,12 +95,15 @@ func (c *Client) Open(ctx context.Context, p *Package) (Artifact, error) {
 	if p.source == nil {
 		return Artifact{}, errors.New("open a package: it comes from no Verify")
 	}
-	source := p.Reference.String()
 	wasm, err := p.Module(ctx, p.source, c.config.MaxBytes)
 	if err != nil {
-		return Artifact{}, refuse(ctx, source, err)
+		return Artifact{}, refuse(ctx, p.Reference, err)
 	}
-	return p.artifact(source, p.Reference.Repository, wasm)
+	a, err := p.artifact(p.Reference.String(), p.Reference.Repository, wasm)
+	if err != nil {
+		return Artifact{}, refuse(ctx, p.Reference, err)
+	}
+	return a, nil
 }
 
 // Keep fetches a verified package's module into the cache, without reading it

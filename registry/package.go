@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"regexp"
+	"strings"
 
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
@@ -54,7 +56,7 @@ func (p *Package) keep(ctx context.Context, limit int64) error {
 func (p *Package) artifact(source, name string, wasm []byte) (Artifact, error) {
 	module, err := plugins.Inspect(wasm)
 	if err != nil {
-		return Artifact{}, fmt.Errorf("%w %q: %w", ErrSource, source, err)
+		return Artifact{}, err
 	}
 	if p.Plugin != nil {
 		name = p.Plugin.Name
@@ -69,18 +71,63 @@ func (p *Package) artifact(source, name string, wasm []byte) (Artifact, error) {
 	return a, nil
 }
 
-// refuse names the source in an error, which wraps [ErrSource] where what is
-// there cannot be used: not where it could not be reached.
-func refuse(ctx context.Context, source string, err error) error {
+// PackageError says why a package cannot be used, or could not be reached. It
+// wraps [ErrSource] where what is there cannot be used.
+type PackageError struct {
+	// Reference is what was asked for, with the digest if it got as far as that.
+	Reference oci.Reference
+	// Err is the reason.
+	Err      error
+	unusable bool
+}
+
+// Error names the reference once.
+func (e *PackageError) Error() string {
+	if e.unusable {
+		return fmt.Sprintf("cannot use the package %q: %s", e.Reference, e.Reason())
+	}
+	return fmt.Sprintf("get %q: %s", e.Reference, e.Reason())
+}
+
+// Unwrap makes [errors.Is] find the reason, and [ErrSource].
+func (e *PackageError) Unwrap() []error {
+	if e.unusable {
+		return []error{ErrSource, e.Err}
+	}
+	return []error{e.Err}
+}
+
+// formNamed is how readers of a repository begin what they say: with the digest or
+// tag that it is about.
+const formNamed = `(@sha256:[0-9a-f]{64}|:[A-Za-z0-9_][A-Za-z0-9._-]*)?(: )?`
+
+// Reason is the error without the reference, which whoever reads a repository
+// names as well. Of what else is in it the digest is left.
+func (e *PackageError) Reason() string {
+	named := regexp.MustCompile(regexp.QuoteMeta(e.Reference.Name()) + formNamed)
+	return named.ReplaceAllStringFunc(e.Err.Error(), func(found string) string {
+		about, sentence := strings.CutSuffix(strings.TrimPrefix(found, e.Reference.Name()), ": ")
+		switch {
+		case sentence && (about == "" || about == ":"+e.Reference.Tag || about == "@"+e.Reference.Digest):
+			return ""
+		case sentence && about[0] == '@':
+			return about[1:] + ": "
+		}
+		return found
+	})
+}
+
+// refuse names the package in an error, and tells what cannot be used from what
+// could not be reached.
+func refuse(ctx context.Context, ref oci.Reference, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	e := &PackageError{Reference: ref, Err: err}
 	for _, reason := range []error{trust.ErrUntrusted, oci.ErrContent, oci.ErrRefused, oci.ErrNotFound, sign.ErrTooMuch, pack.ErrPackage, plugins.ErrModule} {
-		if errors.Is(err, reason) {
-			return fmt.Errorf("%w %q: %w", ErrSource, source, err)
-		}
+		e.unusable = e.unusable || errors.Is(err, reason)
 	}
-	return fmt.Errorf("get %q: %w", source, err)
+	return e
 }
 
 // nothing is the source of a client that is offline and has no cache.

@@ -96,10 +96,17 @@ func ParseSource(text string) (Source, error) {
 func reference(text string) (Source, error) {
 	ref, err := oci.ParseReference(text)
 	if err != nil {
-		return Source{}, fmt.Errorf("%w: %w", ErrSource, err)
+		return Source{}, referenceError{err}
 	}
 	return Source{Kind: SourceReference, Text: text, Reference: ref}, nil
 }
+
+// referenceError is about a text that can only be meant as a reference, of which
+// nothing was opened.
+type referenceError struct{ error }
+
+// Unwrap makes [errors.Is] find [ErrSource].
+func (e referenceError) Unwrap() []error { return []error{ErrSource, e.error} }
 
 // isPath reports whether a text can only be meant as a path.
 func isPath(text string) bool {

@@ -25,36 +25,36 @@ import (
 // over the package's manifest. Either binds the module: the index is hashed, and
 // has to list the manifest by its digest, which is hashed as well.
 //
-// The error wraps [ErrSource] where the package cannot be used, and of a refusal
-// by the policy [trust.ErrUntrusted] too.
+// The error is a [*PackageError], which wraps [ErrSource] where the package cannot
+// be used, and of a refusal by the policy [trust.ErrUntrusted] too.
 func (c *Client) Verify(ctx context.Context, ref oci.Reference) (*Package, error) {
-	p, err := c.verify(ctx, ref)
-	if err != nil {
-		return nil, refuse(ctx, ref.String(), err)
+	p := &Package{Reference: ref, source: c.Source(ref)}
+	if err := c.verify(ctx, p); err != nil {
+		return nil, refuse(ctx, p.Reference, err)
 	}
 	return p, nil
 }
 
-func (c *Client) verify(ctx context.Context, ref oci.Reference) (*Package, error) {
-	src := c.Source(ref)
+// verify fills in a package of which there are reference and source.
+func (c *Client) verify(ctx context.Context, p *Package) error {
+	ref, src := p.Reference, p.source
 	root, err := c.resolve(ctx, ref, src)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p := &Package{Reference: ref, source: src}
 	p.Reference.Digest = root.Digest
 	cached := ref.Digest != "" // then all that is needed may be there
 	unsigned := c.checkSignatures(ctx, p, root.Digest, cached)
 	if unsigned != nil && !oci.IsIndex(root.MediaType) && !c.config.AllowUnsigned {
-		return nil, unsigned
+		return unsigned
 	}
 	listing, err := pack.Read(ctx, src, root.Descriptor)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.Listing = *listing
 	if err := root.leadsTo(p.Descriptor.Digest); err != nil {
-		return nil, err
+		return err
 	}
 	if unsigned != nil && p.Descriptor.Digest != root.Digest {
 		if unsigned = c.checkSignatures(ctx, p, p.Descriptor.Digest, cached); unsigned != nil {
@@ -63,13 +63,10 @@ func (c *Client) verify(ctx context.Context, ref oci.Reference) (*Package, error
 	}
 	if unsigned != nil {
 		if err := c.allowUnsigned(ctx, p, "package", unsigned); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if err := c.checkCapabilities(p); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return c.checkCapabilities(p)
 }
 
 // allowUnsigned takes something for which nobody vouches, if the operator allows

@@ -47,7 +47,7 @@ var onDisk = []struct {
 	})},
 	{name: "lock/without the signature that is wanted", try: func(a *arena) string {
 		a.approved()
-		a.must("mcpwasm", "keygen", "-o", "team")
+		a.must("mcpwasm", "keygen", "--no-password", "-o", "team")
 		a.wantSignedLock()
 		return a.mustRefuse("again", a.call("canary")...)
 	}},

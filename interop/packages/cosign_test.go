@@ -73,7 +73,7 @@ func TestSignedByCosign(t *testing.T) {
 				p.must("mcpwasm", "verify", "--key", "k.pub", ref)
 				p.greets(ref, "--cache-dir", r.cache())
 
-				p.must("mcpwasm", "keygen", "-o", "other")
+				p.must("mcpwasm", "keygen", "--no-password", "-o", "other")
 				p.refuses("verify", "--key", "other.pub", ref)
 			})
 		}
@@ -111,8 +111,8 @@ func TestVerifiedByCosign(t *testing.T) {
 		name string
 		make func(p *place)
 	}{
-		{"our ECDSA key", func(p *place) { p.must("mcpwasm", "keygen", "-o", "k") }},
-		{"our Ed25519 key", func(p *place) { p.must("mcpwasm", "keygen", "--type", "ed25519", "-o", "k") }},
+		{"our ECDSA key", func(p *place) { p.must("mcpwasm", "keygen", "--no-password", "-o", "k") }},
+		{"our Ed25519 key", func(p *place) { p.must("mcpwasm", "keygen", "--no-password", "--type", "ed25519", "-o", "k") }},
 		{"cosign's ECDSA key", ecdsaKey},
 		{"a key that cosign imported", ed25519Key},
 	}

@@ -28,43 +28,49 @@ const (
 // the author meant to be verified may not be.
 var ErrOtherForm = errors.New("signed in the other form already")
 
+// Attached is what [Attach] or [AttachTagForm] added, or found: a key does not sign
+// the same twice.
+type Attached struct {
+	oci.Descriptor      // of the manifest that carries the signature
+	Before         bool // it was there already, and nothing was added
+}
+
 // Attach signs a statement about a manifest and adds it as a bundle: a signature
 // where predicateType is [PredicateSignature] and predicate is nil, else an attestation.
-// It returns the descriptor of what it added, or of what was there: a key does not
-// sign the same twice. Several keys may sign.
-func Attach(ctx context.Context, to oci.Target, subject oci.Descriptor, predicateType string, predicate json.RawMessage, s Signer) (oci.Descriptor, error) {
+// Several keys may sign.
+func Attach(ctx context.Context, to oci.Target, subject oci.Descriptor, predicateType string, predicate json.RawMessage, s Signer) (Attached, error) {
 	if (predicateType == PredicateSignature) != (predicate == nil) {
-		return oci.Descriptor{}, fmt.Errorf("sign %s: a signature has no predicate, and an attestation has one", subject.Digest)
+		return Attached{}, fmt.Errorf("sign %s: a signature has no predicate, and an attestation has one", subject.Digest)
 	}
 	statement, err := NewStatement(subject.Digest, predicateType, predicate)
 	if err != nil {
-		return oci.Descriptor{}, fmt.Errorf("sign %s: %w", subject.Digest, err)
+		return Attached{}, fmt.Errorf("sign %s: %w", subject.Digest, err)
 	}
 	existing, err := Collect(ctx, to, subject.Digest)
 	if err != nil {
-		return oci.Descriptor{}, err
+		return Attached{}, err
 	}
 	for _, e := range existing {
 		if e.form != formBundle {
-			return oci.Descriptor{}, fmt.Errorf("sign %s: %w: as the tags %s and %s: sign in that form, or remove the tags",
+			return Attached{}, fmt.Errorf("sign %s: %w: as the tags %s and %s: sign in that form, or remove the tags",
 				subject.Digest, ErrOtherForm, tagOf(subject.Digest, tagSignatures), tagOf(subject.Digest, tagAttestations))
 		}
 	}
 	if e, ok := signedBefore(existing, s, predicateType, predicate); ok {
-		return e.Manifest, nil
+		return Attached{e.Manifest, true}, nil
 	}
 	content, err := s.Sign(ctx, statement)
 	if err != nil {
-		return oci.Descriptor{}, fmt.Errorf("sign %s: %w", subject.Digest, err)
+		return Attached{}, fmt.Errorf("sign %s: %w", subject.Digest, err)
 	}
 	if len(content) > MaxEnvelopeBytes {
-		return oci.Descriptor{}, fmt.Errorf("sign %s: a bundle of %d bytes, more than the %d that are read", subject.Digest, len(content), MaxEnvelopeBytes)
+		return Attached{}, fmt.Errorf("sign %s: a bundle of %d bytes, more than the %d that are read", subject.Digest, len(content), MaxEnvelopeBytes)
 	}
 	added, err := pushBundle(ctx, to, subject, predicateType, content)
 	if err != nil {
-		return oci.Descriptor{}, fmt.Errorf("attach to %s: %w", subject.Digest, err)
+		return Attached{}, fmt.Errorf("attach to %s: %w", subject.Digest, err)
 	}
-	return added, nil
+	return Attached{Descriptor: added}, nil
 }
 
 // signedBefore finds what a signer has said already. Only a signer that verifies
@@ -133,31 +139,31 @@ func push(ctx context.Context, to oci.Target, mediaType string, content []byte) 
 // have it, "registry/repository". It takes the place of [Attach]: see
 // [ErrOtherForm]. Several keys may sign, one after the other: the tag is read and
 // written again, and of two who do that at the same time one may be lost.
-func AttachTagForm(ctx context.Context, to oci.Target, name string, subject oci.Descriptor, key crypto.Signer) (oci.Descriptor, error) {
+func AttachTagForm(ctx context.Context, to oci.Target, name string, subject oci.Descriptor, key crypto.Signer) (Attached, error) {
 	s, err := KeySigner(key)
 	if err != nil {
-		return oci.Descriptor{}, err
+		return Attached{}, err
 	}
 	if !oci.IsDigest(subject.Digest) {
-		return oci.Descriptor{}, fmt.Errorf("sign %q: want a digest", subject.Digest)
+		return Attached{}, fmt.Errorf("sign %q: want a digest", subject.Digest)
 	}
 	existing, err := Collect(ctx, to, subject.Digest)
 	if err != nil {
-		return oci.Descriptor{}, err
+		return Attached{}, err
 	}
 	for _, e := range existing {
 		if e.form == formBundle {
-			return oci.Descriptor{}, fmt.Errorf("sign %s: %w: as bundles: sign in that form", subject.Digest, ErrOtherForm)
+			return Attached{}, fmt.Errorf("sign %s: %w: as bundles: sign in that form", subject.Digest, ErrOtherForm)
 		}
 	}
 	if e, ok := signedBefore(existing, s, PredicateSignature, nil); ok {
-		return e.Manifest, nil
+		return Attached{e.Manifest, true}, nil
 	}
 	added, err := appendTag(ctx, to, name, subject, key)
 	if err != nil {
-		return oci.Descriptor{}, fmt.Errorf("attach to %s: %w", subject.Digest, err)
+		return Attached{}, fmt.Errorf("attach to %s: %w", subject.Digest, err)
 	}
-	return added, nil
+	return Attached{Descriptor: added}, nil
 }
 
 // appendTag adds a signature to those behind a digest's tag.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -115,7 +116,7 @@ func (f *inspectFlags) inspectReference(ctx context.Context, s Streams, ref oci.
 	}
 	p.Trust = &trustJSON{Trusted: err == nil}
 	if err != nil {
-		p.Trust.Reason = oneLine(err.Error(), 1000)
+		p.Trust.Reason = oneLine(distrust(err), 1000)
 	} else {
 		p.Trust.Rule, p.Trust.Signers = verdict.Verdict.Rule, verdict.Verdict.Signers
 	}
@@ -128,6 +129,15 @@ func (f *inspectFlags) inspectReference(ctx context.Context, s Streams, ref oci.
 		p.Envelopes = []inspectedJSON{}
 	}
 	return inspectModule(ctx, ref.String(), ref.Repository, l, src, p)
+}
+
+// distrust is why a package is not trusted, which is said in front of it.
+func distrust(err error) string {
+	text := err.Error()
+	if e, ok := errors.AsType[*registry.PackageError](err); ok {
+		text = e.Reason()
+	}
+	return strings.TrimPrefix(text, trust.ErrUntrusted.Error()+": ")
 }
 
 // resolveRoot reads what a reference names. Its media type is what its content

@@ -34,8 +34,8 @@ func newKeygen(s Streams) *cobra.Command {
 		Short: "Make a key for signing packages",
 		Long: `Keygen writes a private key, PREFIX.key, and its public key, PREFIX.pub, in the
 format of cosign. The private key is encrypted with a password: from
-$` + envKeyPassword + `, from $` + envCosignPassword + `, or asked for on the terminal.
-Files that are there are never overwritten.`,
+$` + envKeyPassword + `, from $` + envCosignPassword + `, or asked for on the terminal; it
+has at least 12 characters. Files that are there are never overwritten.`,
 		Example: `  mcpwasm keygen -o acme
   mcpwasm sign ghcr.io/acme/weather:1.2.0 --key acme.key`,
 		Args: takes(0, 0, "no argument"),
@@ -107,32 +107,40 @@ func writeNew(path string, content []byte, mode os.FileMode) error {
 	return nil
 }
 
-// passwordFromEnv returns the password that the environment has, if it has one;
-// it may be empty.
-func passwordFromEnv() ([]byte, bool) {
+// passwordFromEnv returns the password that the environment has, if it has one, and
+// the variable; it may be empty.
+func passwordFromEnv() (password, name string, ok bool) {
 	for _, name := range []string{envKeyPassword, envCosignPassword} {
 		if v, ok := os.LookupEnv(name); ok {
-			return []byte(v), true
+			return v, name, true
 		}
 	}
-	return nil, false
+	return "", "", false
 }
 
 // newKeyPassword returns the password for a new key.
 func newKeyPassword(ctx context.Context, s Streams, file string) ([]byte, error) {
-	if p, ok := passwordFromEnv(); ok {
-		return p, nil
+	if p, name, ok := passwordFromEnv(); ok {
+		return []byte(p), newPasswordFailure(checkLength(p, "password in $"+name))
 	}
-	p, err := askNewPassphrase(ctx, s, file)
-	return []byte(p), passwordFailure(err)
+	p, err := askNew(ctx, s, file, "password")
+	return []byte(p), newPasswordFailure(err)
 }
 
-// keyPassword returns the password of a key.
-func keyPassword(ctx context.Context, s Streams, file string) ([]byte, error) {
-	if p, ok := passwordFromEnv(); ok {
-		return p, nil
+// newPasswordFailure is passwordFailure for a key that is made.
+func newPasswordFailure(err error) error {
+	if errors.Is(err, errTooShort) {
+		return &failure{ExitFailure, err, "--no-password makes a key without one"}
 	}
-	p, err := askPassphrase(ctx, s, file)
+	return passwordFailure(err)
+}
+
+// keyPassword returns the password of a key that has one.
+func keyPassword(ctx context.Context, s Streams, file string) ([]byte, error) {
+	if p, _, ok := passwordFromEnv(); ok {
+		return []byte(p), nil
+	}
+	p, err := askPassword(ctx, s, file, "password")
 	return []byte(p), passwordFailure(err)
 }
 

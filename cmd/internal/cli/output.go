@@ -19,6 +19,7 @@ type choice struct {
 
 // Set implements pflag.Value.
 func (c *choice) Set(v string) error {
+	v = strings.ToLower(v) // as all words are
 	if !slices.Contains(c.of, v) {
 		return fmt.Errorf("want %s", strings.Join(c.of, ", "))
 	}

@@ -7,36 +7,51 @@ import (
 	"io"
 	"os"
 	goruntime "runtime"
+	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
 
-// askPassphrase asks for the passphrase of a key file.
-func askPassphrase(ctx context.Context, s Streams, file string) (string, error) {
-	return askTerminal(ctx, s, "Passphrase of "+file)
+// askPassword asks for what a key file is encrypted with; word is what that is
+// called: the store of secrets has a passphrase, a key that signs a password.
+func askPassword(ctx context.Context, s Streams, file, word string) (string, error) {
+	return askTerminal(ctx, s, strings.ToUpper(word[:1])+word[1:]+" of "+file, word)
 }
 
-// minPassphrase is the shortest passphrase of a new key file, in bytes.
-const minPassphrase = 12
+// minPassword is the shortest password of a new key file, in characters.
+const minPassword = 12
 
-// askNewPassphrase asks twice.
-func askNewPassphrase(ctx context.Context, s Streams, file string) (string, error) {
-	first, err := askTerminal(ctx, s, "Passphrase for "+file)
+// errTooShort is wrapped by the error of a password that is too short for a new
+// key file.
+var errTooShort = fmt.Errorf("want at least %d characters", minPassword)
+
+// checkLength refuses a new password that is too short.
+func checkLength(password, word string) error {
+	if utf8.RuneCountInString(password) < minPassword {
+		return fmt.Errorf("the %s is too short: %w", word, errTooShort)
+	}
+	return nil
+}
+
+// askNew asks for a new password, twice.
+func askNew(ctx context.Context, s Streams, file, word string) (string, error) {
+	first, err := askTerminal(ctx, s, "New "+word+" for "+file, word)
+	if err == nil {
+		err = checkLength(first, word)
+	}
 	if err != nil {
 		return "", err
 	}
-	if len(first) < minPassphrase {
-		return "", fmt.Errorf("the passphrase is too short: want at least %d characters", minPassphrase)
-	}
-	second, err := askTerminal(ctx, s, "Once more")
+	second, err := askTerminal(ctx, s, "Once more", word)
 	if err == nil && first != second {
-		err = errors.New("the two passphrases differ")
+		err = fmt.Errorf("the two %ss differ", word)
 	}
 	return first, err
 }
 
 // askTerminal asks whoever sits at the terminal, whatever standard input is.
-func askTerminal(ctx context.Context, s Streams, prompt string) (string, error) {
+func askTerminal(ctx context.Context, s Streams, prompt, word string) (string, error) {
 	if in, ok := s.In.(*os.File); ok && term.IsTerminal(int(in.Fd())) {
 		return askHidden(ctx, in, s.Err, prompt)
 	}
@@ -46,7 +61,7 @@ func askTerminal(ctx context.Context, s Streams, prompt string) (string, error) 
 	}
 	tty, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
-		return "", errors.New("there is no terminal to ask for a passphrase on")
+		return "", fmt.Errorf("there is no terminal to ask for a %s on", word)
 	}
 	defer func() { _ = tty.Close() }() // it was only read
 	return askHidden(ctx, tty, s.Err, prompt)

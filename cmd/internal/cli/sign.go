@@ -20,6 +20,7 @@ type signedJSON struct {
 	PredicateType string `json:"predicateType"`
 	Signer        string `json:"signer"`   // "key:sha256:…", or the identity, a space and its issuer
 	Manifest      string `json:"manifest"` // digest of the manifest that carries it
+	Already       bool   `json:"already"`  // it was there, and nothing was added
 }
 
 // place is a repository to write to, and the manifest in it that is meant.
@@ -133,7 +134,7 @@ func signPlace(ctx context.Context, s Streams, p place, f *signerFlags, tagForm 
 	if err != nil {
 		return made, err
 	}
-	made.Manifest = added.Digest
+	made.Manifest, made.Already = added.Digest, added.Before
 	made.Signer, err = sign.KeyID(key.Public())
 	return made, err
 }
@@ -148,7 +149,7 @@ func attach(ctx context.Context, s Streams, p place, f *signerFlags, made signed
 	if err != nil {
 		return made, err
 	}
-	made.Manifest, made.Signer = added.Digest, signer.name
+	made.Manifest, made.Signer, made.Already = added.Digest, signer.name, added.Before
 	return made, nil
 }
 
@@ -167,6 +168,9 @@ func printSigned(s Streams, out *output, made signedJSON) error {
 		return writeJSON(s.Out, made)
 	}
 	rows := [][]string{{"signed", printable(made.Reference)}, {"signer", printable(made.Signer)}}
+	if made.Already {
+		rows = [][]string{{"signed already", printable(made.Reference)}, {"by", printable(made.Signer)}}
+	}
 	if made.PredicateType != sign.PredicateSignature {
 		rows = append(rows, []string{"attested", printable(made.PredicateType)})
 	}

@@ -73,7 +73,10 @@ func (f *signerFlags) privateKey(ctx context.Context, s Streams) (crypto.Signer,
 	if err != nil {
 		return nil, err
 	}
-	key, err := sign.ParsePrivateKey(text, func() ([]byte, error) { return keyPassword(ctx, s, f.key) })
+	key, err := sign.ParsePrivateKey(text, func() ([]byte, error) { return nil, nil })
+	if errors.Is(err, sign.ErrPassword) { // it is none of --no-password
+		key, err = sign.ParsePrivateKey(text, func() ([]byte, error) { return keyPassword(ctx, s, f.key) })
+	}
 	if errors.Is(err, sign.ErrPassword) {
 		return nil, &failure{ExitInput, fmt.Errorf("%s: %w", f.key, err), "$" + envKeyPassword + " and $" + envCosignPassword + " go before the terminal"}
 	}

@@ -54,13 +54,13 @@ func (f *stateFlags) open(s Streams) (*state, error) {
 	}
 	o := vault.Options{
 		KeyFile:    f.keyFile,
-		Passphrase: func(ctx context.Context, file string) (string, error) { return askPassphrase(ctx, s, file) },
+		Passphrase: func(ctx context.Context, file string) (string, error) { return askPassword(ctx, s, file, "passphrase") },
 	}
 	if o.KeyFile == "" {
 		o.KeyFile = os.Getenv(envKeyFile)
 	}
 	if f.protect {
-		o.NewPassphrase = func(ctx context.Context, file string) (string, error) { return askNewPassphrase(ctx, s, file) }
+		o.NewPassphrase = func(ctx context.Context, file string) (string, error) { return askNew(ctx, s, file, "passphrase") }
 	}
 	return &state{dir, db, vault.Open(db, o)}, nil
 }

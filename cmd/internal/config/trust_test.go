@@ -229,5 +229,5 @@ func TestSources(t *testing.T) {
 			}
 		})
 	}
-	refuses(t, "servers: {a: {source: 'oci://weather'}}\n", `m.yaml:1:15: servers.a.source: cannot open the server: reference "oci://weather": the registry is missing: want HOST/REPOSITORY, the host with a dot or a port`, false)
+	refuses(t, "servers: {a: {source: 'oci://weather'}}\n", `m.yaml:1:15: servers.a.source: reference "oci://weather": the registry is missing: want HOST/REPOSITORY, the host with a dot or a port`, false)
 }
