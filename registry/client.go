@@ -118,7 +118,7 @@ func (c *Client) Keep(ctx context.Context, p *Package) (digest string, err error
 		return "", errors.New("keep a package: it comes from no Verify")
 	}
 	if err := p.keep(ctx, c.config.MaxBytes); err != nil {
-		return "", refuse(ctx, p.Reference.String(), err)
+		return "", refuse(ctx, p.Reference, err)
 	}
 	return p.Wasm.Digest, nil
 }
