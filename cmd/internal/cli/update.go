@@ -43,7 +43,7 @@ each.`,
 	}
 	flags.register(cmd)
 	cmd.Flags().Lookup("verbose").Usage = verboseDiff
-	cmd.Flags().StringVar(&to, "to", "", "`TAG`, version or digest to take in place of what the tag stands for")
+	cmd.Flags().StringVar(&to, "to", "", "`TAG`, version or digest to take this once, in place of what the tag that is followed stands for")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return flags.update(cmd.Context(), s, args, to)
 	}
