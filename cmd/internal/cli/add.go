@@ -3,7 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +16,7 @@ import (
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry"
+	"github.com/mcpwasm/mcpwasm/registry/catalog"
 	"github.com/mcpwasm/mcpwasm/registry/lock"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
@@ -23,6 +29,7 @@ type approveFlags struct {
 	lock     lockFlags
 	env      []string
 	yes      bool
+	output   *output
 }
 
 func (f *approveFlags) register(cmd *cobra.Command) {
@@ -33,6 +40,16 @@ func (f *approveFlags) register(cmd *cobra.Command) {
 	f.packages.registerUnsigned(cmd)
 	f.lock.register(cmd)
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask; what is granted is what the flags grant, and nothing else")
+	f.output = newOutput(cmd)
+}
+
+// shown is where people read what they are asked about: beside standard output,
+// where that is JSON.
+func (f *approveFlags) shown(s Streams) io.Writer {
+	if f.output.json() {
+		return s.Err
+	}
+	return s.Out
 }
 
 func (f *approveFlags) open(s Streams) (*packages, error) {
@@ -89,7 +106,8 @@ written to the lock file: run, tools, call and serve start exactly that.
 
 Without flags for grants it proposes what the package asks for and has to have;
 with some it grants these and nothing else. The grants of a server that stands in
-the configuration are taken from there. Without a terminal --yes has to be given.`,
+the configuration are taken from there. Without a terminal --yes has to be given.
+With --output json it prints what list prints of the server.`,
 		Example: `  mcpwasm add ghcr.io/acme/weather:1.2.0
   mcpwasm add ghcr.io/acme/weather:1.2.0 --name home --yes --allow-http https://api.example.com`,
 		Args: takes(1, 1, "a REFERENCE: HOST/REPOSITORY[:TAG][@DIGEST]"),
@@ -99,12 +117,12 @@ the configuration are taken from there. Without a terminal --yes has to be given
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ref, err := referenceArgument(args[0])
 		if err != nil {
-			return err
+			return flags.orShow(cmd.Context(), s, args[0], err)
 		}
 		if name != "" && !lock.IsName(name) {
 			return usage("", "--name %q: want 1 to 32 lower-case letters, digits and dashes, a letter first", name)
 		}
-		return flags.add(cmd.Context(), s, ref, name)
+		return flags.orShow(cmd.Context(), s, args[0], flags.add(cmd.Context(), s, ref, name))
 	}
 	return cmd
 }
@@ -129,9 +147,6 @@ func (f *approveFlags) add(ctx context.Context, s Streams, ref oci.Reference, na
 	if err != nil {
 		return err
 	}
-	if err := f.canAsk(s, "add"); err != nil {
-		return err
-	}
 	k, err := p.candidate(ctx, f.config(s, slog.LevelWarn), ref)
 	if err != nil {
 		return err
@@ -146,16 +161,14 @@ func (f *approveFlags) add(ctx context.Context, s Streams, ref oci.Reference, na
 	if err != nil {
 		return err
 	}
-	if err := k.print(s, name); err != nil {
+	if err := k.print(f.shown(s), name); err != nil {
 		return err
 	}
-	if err := k.printGrants(s, name, g); err != nil {
+	if err := k.printGrants(f.shown(s), name, g); err != nil {
 		return err
 	}
-	if !f.yes {
-		if err := confirm(ctx, s, "Approve "+name+" with these grants?"); err != nil {
-			return err
-		}
+	if err := f.approve(ctx, s, "add", "Approve "+name+" with these grants?"); err != nil {
+		return err
 	}
 	e, err := p.seal(k, name, g)
 	if err != nil {
@@ -165,15 +178,50 @@ func (f *approveFlags) add(ctx context.Context, s Streams, ref oci.Reference, na
 		return err
 	}
 	say(s, "approved %s: mcpwasm run %[1]s", name)
-	return nil
-}
-
-// canAsk refuses early what could only end without an answer.
-func (f *approveFlags) canAsk(s Streams, command string) error {
-	if f.yes || hasTerminal(s) {
+	if !f.output.json() {
 		return nil
 	}
-	return usage("--yes approves without asking, with the grants of the flags and no others", "%s asks before it approves, and there is no terminal to ask on", command)
+	approved, err := approvedAs(name, e, p.lock.dir())
+	if err != nil {
+		return err
+	}
+	return writeJSON(s.Out, approved)
+}
+
+// approve asks, unless --yes has answered.
+func (f *approveFlags) approve(ctx context.Context, s Streams, command, question string) error {
+	switch {
+	case f.yes:
+		return nil
+	case !hasTerminal(s):
+		return usage("--yes approves without asking, with the grants of the flags and no others", "%s asks before it approves, and %w", command, errNoTerminal)
+	}
+	return confirm(ctx, s, question)
+}
+
+// orShow adds to the error about a text that is a server of a catalog which is kept
+// how to look at it.
+func (f *approveFlags) orShow(ctx context.Context, s Streams, text string, err error) error {
+	dir, stateErr := f.stateDir()
+	if err == nil || stateErr != nil || ctx.Err() != nil {
+		return err
+	}
+	if _, statErr := os.Stat(filepath.Join(dir, "state.db")); statErr != nil {
+		return err // nothing is kept, and looking would make the folder
+	}
+	known := catalogFlags{state: f.stateFlags}
+	_, catalogs, loadErr := known.load(ctx, s, "")
+	if loadErr != nil {
+		return err
+	}
+	for _, c := range catalogs {
+		if slices.ContainsFunc(c.Entries, func(e catalog.Entry) bool { return strings.EqualFold(e.Name, text) }) {
+			classified := *classify(err)
+			classified.hint = "a catalog has a server of this name, and where it is: mcpwasm show " + text
+			return &classified
+		}
+	}
+	return err
 }
 
 // grantsFor returns what is to be granted to a new server: what the configuration has

@@ -31,7 +31,7 @@ With --output json it prints the complete result as the server gave it. The exit
 code is 4 when the tool reports an error.`,
 		Example:           `  mcpwasm call hello.wasm greet '{"name":"you"}'`,
 		Args:              takes(2, 3, "a NAME, a REFERENCE or a .wasm file, and the name of a tool"),
-		ValidArgsFunction: files("wasm"),
+		ValidArgsFunction: servers,
 	}
 	guest.register(cmd)
 	out := newOutput(cmd)

@@ -26,33 +26,89 @@ type difference struct {
 // maxDiffBytes bounds the text of one definition that is compared.
 const maxDiffBytes = 1 << 20
 
-// String says what changed, the most dangerous first, with the text of
-// definitions that differ.
-func (d difference) String() string {
-	var b strings.Builder
+// line is a part of what is shown, and how early: the most urgent is 0.
+type line struct {
+	rank int
+	text string
+}
+
+// The ranks of lines.
+const (
+	rankRollback = iota
+	rankWidened
+	rankSigner
+	rankHint
+	rankDefinition
+	rankAsked
+	rankVersion
+	rankSize
+)
+
+// text says what changed, the most dangerous first, and at the end the text of
+// definitions that differ; if full is set also of those that came or went.
+func (d difference) text(full bool) string {
+	var b, texts strings.Builder
+	for _, l := range d.lines() {
+		b.WriteString(l.text)
+	}
+	cut := false
 	for _, c := range d.changes {
-		switch c.Kind {
-		case lock.KindWidened:
-			fmt.Fprintf(&b, "WIDENED: it asks for more: %s\n", clean(c.Found))
-		case lock.KindNarrowed:
-			fmt.Fprintf(&b, "it asks no more for: %s\n", clean(c.Approved))
-		case lock.KindAsked:
-			b.WriteString("it asks for the same, with other reasons, or as optional, or in other words\n")
-		case lock.KindRollback:
-			fmt.Fprintf(&b, "ROLLBACK: version %s is older than %s, which was approved\n", clean(c.Found), clean(c.Approved))
-		case lock.KindRepublished:
-			fmt.Fprintf(&b, "REPUBLISHED: version %s is not the package that was approved as version %[1]s\n", clean(c.Found))
-		case lock.KindSigner:
-			b.WriteString(signerChange(c))
-		case lock.KindDefinition:
-			b.WriteString(d.definition(c))
-		case lock.KindSize:
-			fmt.Fprintf(&b, "size: %s, was %s\n", sizeText(c.Found), sizeText(c.Approved))
-		default:
-			fmt.Fprintf(&b, "%s: %s, was %s\n", c.Field, orNone(c.Found), orNone(c.Approved))
+		if c.Kind == lock.KindDefinition {
+			text, isCut := d.definitionText(c, full)
+			texts.WriteString(text)
+			cut = cut || isCut
+		}
+	}
+	if cut {
+		b.WriteString("-v shows what was added and removed in full\n")
+	}
+	return b.String() + texts.String()
+}
+
+// urgent are the lines that nobody should approve without having read.
+func (d difference) urgent() string {
+	var b strings.Builder
+	for _, l := range d.lines() {
+		if l.rank <= rankWidened {
+			b.WriteString(l.text)
 		}
 	}
 	return b.String()
+}
+
+func (d difference) lines() []line {
+	var lines []line
+	add := func(rank int, format string, args ...any) {
+		lines = append(lines, line{rank, fmt.Sprintf(format, args...)})
+	}
+	for _, c := range d.changes {
+		switch c.Kind {
+		case lock.KindWidened:
+			add(rankWidened, "WIDENED: it asks for more: %s\n", clean(c.Found))
+		case lock.KindNarrowed:
+			add(rankAsked, "it asks no more for: %s\n", clean(c.Approved))
+		case lock.KindAsked:
+			add(rankAsked, "it asks for the same, with other reasons, or as optional, or in other words\n")
+		case lock.KindRollback:
+			add(rankRollback, "ROLLBACK: version %s is older than %s, which was approved\n", clean(c.Found), clean(c.Approved))
+		case lock.KindRepublished:
+			add(rankRollback, "REPUBLISHED: version %s is not the package that was approved as version %[1]s\n", clean(c.Found))
+		case lock.KindSigner:
+			add(rankSigner, "%s", signerChange(c))
+		case lock.KindDefinition:
+			summary, hints := d.definition(c)
+			add(rankDefinition, "%s", summary)
+			add(rankHint, "%s", hints)
+		case lock.KindSize:
+			add(rankSize, "size: %s, was %s\n", sizeText(c.Found), sizeText(c.Approved))
+		case lock.KindDigest, lock.KindModule:
+			add(rankSize, "%s: %s, was %s\n", c.Field, orNone(c.Found), orNone(c.Approved))
+		default:
+			add(rankVersion, "%s: %s, was %s\n", c.Field, orNone(c.Found), orNone(c.Approved))
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return a.rank - b.rank })
+	return lines
 }
 
 func clean(text string) string { return oneLine(text, 500) }
@@ -84,30 +140,68 @@ func signerChange(c lock.Change) string {
 	return "signed as well by " + clean(c.Found) + "\n"
 }
 
-// definition says how one definition changed.
-func (d difference) definition(c lock.Change) string {
-	if c.Field == "definitions.digest" {
-		return "definitions: the lists differ in their order or hints\n"
-	}
-	list, key, ok := strings.Cut(strings.TrimPrefix(c.Field, "definitions."), ".")
-	what := "what the server says about itself"
-	if ok {
+// definitionOf returns what a change is about in words, and the two definitions; nil
+// where there is none, or it cannot be had any more.
+func (d difference) definitionOf(c lock.Change) (what string, before, after json.RawMessage) {
+	list, key, inList := strings.Cut(strings.TrimPrefix(c.Field, "definitions."), ".")
+	what = "what the server says about itself"
+	if inList {
 		what = strings.TrimSuffix(list, "s") + " " + oneLine(key, 128)
 	}
-	var before, after json.RawMessage
 	if d.approved != nil {
-		before = textOf(*d.approved, list, key, ok)
+		before = textOf(*d.approved, list, key, inList)
 	}
-	after = textOf(d.found, list, key, ok)
+	return what, before, textOf(d.found, list, key, inList)
+}
+
+// maxDescribed bounds a description that is shown on one line.
+const maxDescribed = 200
+
+// definition says in one line how a definition changed, and in others which hints
+// flipped.
+func (d difference) definition(c lock.Change) (summary, hints string) {
+	if c.Field == "definitions.digest" {
+		return "definitions: the lists differ in their order or hints\n", ""
+	}
+	what, before, after := d.definitionOf(c)
+	described := func(raw json.RawMessage) string {
+		if text := oneLine(describe(plugins.Definition{Raw: raw}), maxDescribed); text != "" && raw != nil {
+			return ": " + text
+		}
+		return ""
+	}
 	switch {
 	case c.Approved == "":
-		return "added: " + what + "\n" + indented(render(after), "  + ")
+		return "added: " + what + described(after) + "\n", ""
 	case c.Found == "":
-		return "removed: " + what + "\n"
+		return "removed: " + what + described(before) + "\n", ""
 	case before == nil:
-		return "changed: " + what + " (the approved text is not in the cache)\n" + indented(render(after), "  + ")
+		return "changed: " + what + described(after) + " (the approved text is not in the cache)\n", ""
 	}
-	return "changed: " + what + "\n" + flippedHints(before, after) + textDiff(before, after)
+	return "changed: " + what + described(after) + "\n", flippedHints(what, before, after)
+}
+
+// definitionText is the text of what changed, and if full is set of what came or
+// went; cut tells that there is more of it.
+func (d difference) definitionText(c lock.Change, full bool) (text string, cut bool) {
+	what, before, after := d.definitionOf(c)
+	whole := func(raw json.RawMessage, sign string) (string, bool) {
+		if !full {
+			return "", true
+		}
+		return "\n" + what + ":\n" + indented(render(raw), "  "+sign+" "), false
+	}
+	switch {
+	case c.Field == "definitions.digest", c.Found == "" && before == nil:
+		return "", false
+	case c.Approved == "":
+		return whole(after, "+")
+	case c.Found == "":
+		return whole(before, "-")
+	case before == nil:
+		return "\n" + what + ":\n" + indented(render(after), "  + "), false
+	}
+	return "\n" + what + ":\n" + textDiff(before, after), false
 }
 
 // textOf returns a definition, or for no list what is not in the lists; nil where
@@ -133,7 +227,7 @@ func textOf(d plugins.Definitions, list, key string, inList bool) json.RawMessag
 
 // flippedHints says which of a tool's hints are others (MCP 2026-07-28,
 // ToolAnnotations).
-func flippedHints(before, after json.RawMessage) string {
+func flippedHints(what string, before, after json.RawMessage) string {
 	hints := func(raw json.RawMessage) map[string]any {
 		var d struct {
 			Annotations map[string]any `json:"annotations"`
@@ -145,7 +239,7 @@ func flippedHints(before, after json.RawMessage) string {
 	var out strings.Builder
 	for _, name := range []string{"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"} {
 		if was, is := hintText(a[name]), hintText(b[name]); was != is {
-			fmt.Fprintf(&out, "  HINT %s: %s, was %s\n", name, is, was)
+			fmt.Fprintf(&out, "HINT %s: %s: %s, was %s\n", what, name, is, was)
 		}
 	}
 	return out.String()

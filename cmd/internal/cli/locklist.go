@@ -29,7 +29,8 @@ type approvedJSON struct {
 	Signers   []string    `json:"signers"`
 	Unsigned  bool        `json:"unsigned"`
 	Grants    lock.Grants `json:"grants"`
-	May       []string    `json:"may"` // the grants in words
+	May       []string    `json:"may"`      // in words what is both granted and asked for
+	Withheld  []string    `json:"withheld"` // what is granted in vain: the package does not ask for it
 	Approved  time.Time   `json:"approved"`
 }
 
@@ -82,15 +83,18 @@ func (l *lockFile) list(s Streams, asJSON bool) error {
 		if a.Unsigned {
 			signers = "NOBODY"
 		}
-		grants := strings.Join(a.May, "; ")
-		if grants == "" {
-			grants = "nothing"
+		grants := "no grants"
+		if len(a.May) > 0 {
+			grants = "may " + strings.Join(a.May, "; ")
 		}
 		version := a.Version
 		if version == "" {
 			version = "-"
 		}
-		rows = append(rows, []string{a.Name, oneLine(version, 40), shortDigest(a.Digest), oneLine(signers, 60), "may " + oneLine(grants, 100)})
+		rows = append(rows, []string{a.Name, oneLine(version, 40), shortDigest(a.Digest), oneLine(signers, 60), oneLine(grants, 100)})
+		for _, w := range a.Withheld {
+			rows = append(rows, []string{"", "", "", "", "granted in vain: " + oneLine(w, 100)})
+		}
 	}
 	return writeTable(s.Out, rows)
 }
@@ -116,9 +120,10 @@ func approvedAs(name string, e lock.Entry, dir string) (approvedJSON, error) {
 	if err != nil {
 		return approvedJSON{}, err
 	}
+	words, vain := effective(granting{Grants: g, env: e.Grants.Env, clock: clock}, e)
 	a := approvedJSON{
 		Name: name, Reference: e.Reference, Digest: e.Digest, Size: e.Module.Size, Signers: append([]string{}, e.Signers...), Unsigned: e.Unsigned,
-		Grants: e.Grants, May: append(may(g, clock), mayEnv(e.Grants.Env)...), Approved: e.Approved,
+		Grants: e.Grants, May: orEmpty(words), Withheld: orEmpty(vain), Approved: e.Approved,
 	}
 	if e.Package != nil {
 		a.Package, a.Version = e.Package.Name, e.Package.Version
@@ -129,17 +134,25 @@ func approvedAs(name string, e lock.Entry, dir string) (approvedJSON, error) {
 // shortDigest is a digest as far as people compare one.
 func shortDigest(digest string) string { return digest[:min(len(digest), len("sha256:")+12)] }
 
+// removeJSON is the output of remove.
+type removeJSON struct {
+	File    string   `json:"file"`
+	Removed []string `json:"removed"` // names, ascending
+}
+
 func newRemove(s Streams) *cobra.Command {
 	var configAt string
 	var lockAt lockFlags
 	cmd := &cobra.Command{
 		Use:               "remove NAME...",
 		Short:             "Take back the approval of packages",
+		Long:              `Remove takes back approvals. With --output json it prints {"file":…,"removed":[…]}.`,
 		Args:              takes(1, lock.MaxServers, "names of servers"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: approvedNames(lock.MaxServers),
 	}
 	cmd.Flags().StringVarP(&configAt, "config", "c", "", configHelp)
 	lockAt.register(cmd)
+	out := newOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		file, err := optionalConfig(s, configAt)
 		if err != nil {
@@ -149,14 +162,17 @@ func newRemove(s Streams) *cobra.Command {
 		if p.lock, err = lockAt.open(file); err != nil {
 			return err
 		}
-		return p.remove(cmd.Context(), args)
+		slices.Sort(args)
+		args = slices.Compact(args)
+		if err := p.remove(cmd.Context(), args); err != nil || !out.json() {
+			return err
+		}
+		return writeJSON(s.Out, removeJSON{p.lock.path, args})
 	}
 	return cmd
 }
 
 func (p *packages) remove(ctx context.Context, names []string) error {
-	slices.Sort(names)
-	names = slices.Compact(names)
 	var edits []lock.Edit
 	for _, name := range names {
 		e, err := p.entry(name)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpwasm/mcpwasm/registry"
+	"github.com/mcpwasm/mcpwasm/registry/lock"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
 
@@ -42,7 +43,7 @@ What is there already is not fetched again, so that a pull that broke off goes o
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ref, err := oci.ParseReference(args[0])
 		if err != nil {
-			return usage("", "%w", err)
+			return notPulled(s, flags, args[0], err)
 		}
 		if dir == "" && cacheFlags.dir() == "" {
 			return usage("-o FOLDER keeps it there", "pull: without a cache there is nowhere to keep it")
@@ -67,6 +68,21 @@ What is there already is not fetched again, so that a pull that broke off goes o
 		return err
 	}
 	return cmd
+}
+
+// notPulled says of a name that it is one, and what it stands for.
+func notPulled(s Streams, flags packageFlags, text string, err error) error {
+	if !lock.IsName(text) {
+		return usage("", "%w", err)
+	}
+	file, fileErr := optionalConfig(s, flags.config)
+	if fileErr == nil {
+		if l, err := flags.lock.read(file); err == nil && l.Servers[text].Reference != "" {
+			e := l.Servers[text]
+			return usage("mcpwasm pull "+e.Reference, "%s is a name, approved as %s, which is in the cache already: want a reference", text, e.Reference)
+		}
+	}
+	return usage("", "%w", err)
 }
 
 // pull verifies a package and then keeps it.

@@ -69,7 +69,7 @@ func (k *candidate) asked() *plugins.Requests {
 }
 
 // print shows a package to whoever has to approve it.
-func (k *candidate) print(s Streams, name string) error {
+func (k *candidate) print(w io.Writer, name string) error {
 	rows := [][]string{{"name", name}}
 	if k.Plugin != nil {
 		rows = append(rows, []string{"package", oneLine(k.Plugin.Name+" "+k.Plugin.Version, 300)})
@@ -97,7 +97,7 @@ func (k *candidate) print(s Streams, name string) error {
 	for i, line := range askedWords(k.asked()) {
 		rows = append(rows, []string{label(i, "asks for"), line})
 	}
-	return writeTable(s.Out, rows)
+	return writeTable(w, rows)
 }
 
 // label is shown before the first of several rows.
@@ -177,26 +177,34 @@ func reasonsOf(r *plugins.Requests) []string {
 	return reasons
 }
 
-// printGrants says what would be granted, what of it the package does not ask
-// for, and what is not granted.
-func (k *candidate) printGrants(s Streams, name string, g granting) error {
+// printGrants says what would hold, what is granted in vain, and what is not granted.
+func (k *candidate) printGrants(w io.Writer, name string, g granting) error {
 	var text strings.Builder
-	text.WriteString(grantsText(name, append(may(g.Grants, g.clock), mayEnv(g.env)...)))
-	if k.Plugin != nil {
-		_, withheld := g.Narrow(k.asked())
-		_, variables := k.asked().NarrowEnv(g.env)
-		for _, v := range variables {
-			withheld = append(withheld, "env "+v+": the package does not ask for it")
-		}
-		for _, line := range withheld {
-			text.WriteString("withheld: " + oneLine(line, 300) + "\n")
-		}
+	words, vain := effective(g, k.entry)
+	text.WriteString(grantsText(name, words))
+	for _, line := range vain {
+		text.WriteString("granted in vain: " + oneLine(line, 300) + "\n")
 	}
 	for _, r := range g.rest {
 		text.WriteString("not granted: " + oneLine(r.What, 300) + " (" + oneLine(r.Flag, 300) + ")\n")
 	}
-	_, err := io.WriteString(s.Out, text.String())
+	_, err := io.WriteString(w, text.String())
 	return err
+}
+
+// effective says in words what grants come to: what is both granted and asked for,
+// and apart what the package does not ask for. A bare module has all of its grants.
+func effective(g granting, e lock.Entry) (words, vain []string) {
+	held, env := g.Grants, g.env
+	if e.Package != nil {
+		var names []string
+		held, vain = g.Effective(e.Capabilities)
+		env, names = e.Capabilities.NarrowEnv(g.env)
+		for _, name := range names {
+			vain = append(vain, "env "+name+": the package does not ask for it")
+		}
+	}
+	return append(may(held, g.clock), mayEnv(env)...), vain
 }
 
 // mayEnv says which variables a server sees.
@@ -213,6 +221,9 @@ func mayEnv(env []string) []string {
 	slices.Sort(words)
 	return words
 }
+
+// errNoTerminal is wrapped where nobody can be asked.
+var errNoTerminal = errors.New("there is no terminal to ask on")
 
 // errNoAnswer is returned where nobody said yes.
 var errNoAnswer = &failure{ExitFailure, errors.New("nothing was approved"), ""}

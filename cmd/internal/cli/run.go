@@ -29,7 +29,7 @@ has to be trusted, and has the grants of the flags like a FILE.`,
   mcpwasm run --http 127.0.0.1:8080 hello.wasm
   mcpwasm run --env UNITS=metric weather.wasm -- --verbose`,
 		Args:              takes(1, 1, "what to run: a NAME, a REFERENCE or a .wasm file"),
-		ValidArgsFunction: files("wasm"),
+		ValidArgsFunction: servers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			own, guestArgs := splitArgs(cmd, args)
 			ctx := cmd.Context()

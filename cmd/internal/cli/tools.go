@@ -18,7 +18,7 @@ func newTools(s Streams) *cobra.Command {
 		Long: `Tools lists the tools of a server. With --output json it prints {"tools":[…]}, the
 definitions complete and as the server wrote them.`,
 		Args:              takes(1, 1, "a NAME, a REFERENCE or a .wasm file"),
-		ValidArgsFunction: files("wasm"),
+		ValidArgsFunction: servers,
 	}
 	guest.register(cmd)
 	out := newOutput(cmd)

@@ -16,7 +16,6 @@ import (
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry"
 	"github.com/mcpwasm/mcpwasm/registry/lock"
-	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
 
 func newUpdate(s Streams) *cobra.Command {
@@ -26,19 +25,25 @@ func newUpdate(s Streams) *cobra.Command {
 		Use:   "update [NAME...] [flags]",
 		Short: "Look at what a package has become, and approve that",
 		Long: `Update looks at what the tag of a server that was approved stands for by now, or
-at what --to names, verifies it, shows what changed and asks: what it asks for
-beyond what was approved first, then its definitions, signers, version and size.
+at what --to names, verifies it, shows what changed and asks: an older
+version and what it asks for beyond what was approved first, then signers, hints and
+definitions, of which -v shows those that came and went in full, too.
+
+--to picks a tag, a version or a digest once: the tag that was approved goes on to be
+followed, and the next update looks at that. remove and add change it.
 
 The grants stay as they were approved, unless flags give others, which then are all
 that it has; those of a server in the configuration are taken from there. A version
-older than the approved one is refused unless --to names exactly that. With --yes
-nothing is asked, but a package that asks for more is refused unless its grants are
-given by flags.`,
+older than the approved one is refused unless --to names exactly that, or its digest.
+With --yes nothing is asked, but a package that asks for more is refused unless its
+grants are given by flags. With --output json it prints {"servers":[…]}, what became of
+each.`,
 		Args:              takes(0, lock.MaxServers, "names of servers"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: approvedNames(lock.MaxServers),
 	}
 	flags.register(cmd)
-	cmd.Flags().StringVar(&to, "to", "", "`TAG`, version or digest to take in place of what the tag stands for")
+	cmd.Flags().Lookup("verbose").Usage = verboseDiff
+	cmd.Flags().StringVar(&to, "to", "", "`TAG`, version or digest to take this once, in place of what the tag that is followed stands for")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return flags.update(cmd.Context(), s, args, to)
 	}
@@ -50,8 +55,10 @@ func (f *approveFlags) update(ctx context.Context, s Streams, names []string, to
 	if err != nil {
 		return err
 	}
-	if err := f.canAsk(s, "update"); err != nil {
-		return err
+	for _, name := range names {
+		if _, err := p.entry(name); err != nil {
+			return err
+		}
 	}
 	if len(names) == 0 {
 		names = slices.Sorted(maps.Keys(p.lock.Servers))
@@ -59,47 +66,84 @@ func (f *approveFlags) update(ctx context.Context, s Streams, names []string, to
 	switch {
 	case len(names) == 0:
 		say(s, "nothing was approved in %s", p.lock.path)
-		return nil
 	case len(names) > 1 && to != "":
 		return usage("", "--to: want the one NAME that it is for")
 	case len(names) > 1 && f.given() != "":
 		return usage("", "--%s: want the one NAME that it is for", f.given())
 	}
+	all, err := f.updateAll(ctx, s, p, names, to)
+	if f.output.json() {
+		err = errors.Join(err, writeJSON(s.Out, updateJSON{all}))
+	}
+	return err
+}
+
+// updateJSON is the output of update.
+type updateJSON struct {
+	Servers []updatedJSON `json:"servers"` // in the order in which they were named, or ascending
+}
+
+type updatedJSON struct {
+	Name string `json:"name"`
+	// Outcome is "same", "approved" or "refused", the last with Error.
+	Outcome string        `json:"outcome"`
+	Error   string        `json:"error,omitempty"`
+	Changes []lock.Change `json:"changes"` // as diff has them
+	// NoLongerGranted says in words what was granted before and is not any more.
+	NoLongerGranted []string `json:"noLongerGranted"`
+	// Server is what the lock file has by now.
+	Server *approvedJSON `json:"server,omitempty"`
+}
+
+// updateAll looks at servers one after the other. The error is that of all of them.
+func (f *approveFlags) updateAll(ctx context.Context, s Streams, p *packages, names []string, to string) ([]updatedJSON, error) {
+	all := []updatedJSON{}
 	var errs []error
 	for _, name := range names {
-		if err := f.updateOne(ctx, s, p, name, to); err != nil {
-			if len(names) == 1 || ctx.Err() != nil {
-				return err
-			}
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		u := updatedJSON{Name: name, Outcome: "approved", Changes: []lock.Change{}, NoLongerGranted: []string{}}
+		err := f.updateOne(ctx, s, p, &u, to)
+		if err != nil {
+			u.Outcome, u.Error = "refused", err.Error()
+			errs = append(errs, about(name, err))
+		}
+		all = append(all, u)
+		if ctx.Err() != nil || errors.Is(err, errNoTerminal) {
+			return all, err
 		}
 	}
-	if len(errs) > 0 {
-		return &failure{ExitInput, errors.Join(errs...), ""}
+	if len(errs) < 2 {
+		return all, errors.Join(errs...)
 	}
-	return nil
+	return all, &failure{ExitInput, errors.Join(errs...), ""}
+}
+
+// about puts a server's name before an error.
+func about(name string, err error) error {
+	f := *classify(err)
+	f.err = fmt.Errorf("%s: %w", name, f.err)
+	return &f
 }
 
 // updateOne looks at one server, and changes its entry.
-func (f *approveFlags) updateOne(ctx context.Context, s Streams, p *packages, name, to string) error {
+func (f *approveFlags) updateOne(ctx context.Context, s Streams, p *packages, u *updatedJSON, to string) error {
+	name := u.Name
 	old, err := p.entry(name)
 	if err != nil {
 		return err
 	}
-	c, err := f.configured(p, name)
+	if _, err = f.configured(p, name); err != nil {
+		return err
+	}
+	hc := f.config(s, slog.LevelWarn)
+	k, err := p.pick(ctx, hc, name, old, to)
 	if err != nil {
 		return err
 	}
-	ref, err := target(old, c, to)
-	if err != nil {
+	if err := p.sourceAllows(name, k); err != nil {
 		return err
 	}
-	k, err := p.candidate(ctx, f.config(s, slog.LevelWarn), ref)
-	if err != nil {
-		return err
-	}
-	d := p.compare(ctx, f.config(s, slog.LevelWarn), old, k)
-	g, err := f.grantsAfter(p, old, c)
+	d := p.compare(ctx, hc, old, k)
+	g, err := f.grantsAfter(p, old, p.server(name))
 	if err != nil {
 		return err
 	}
@@ -107,72 +151,93 @@ func (f *approveFlags) updateOne(ctx context.Context, s Streams, p *packages, na
 	if err != nil {
 		return err
 	}
+	u.Changes = append(u.Changes, d.changes...)
 	changedGrant := differentGrant(old.Grants, fresh.Grants)
 	if len(d.changes) == 0 && changedGrant == "" {
 		say(s, "%s is as it was approved", name)
-		return nil
+		u.Outcome = "same"
+		return u.as(old, p.lock.dir())
 	}
-	if _, err := io.WriteString(s.Out, name+"\n"+d.String()); err != nil {
+	if _, err := io.WriteString(f.shown(s), name+"\n"+d.text(f.verbose)); err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}
 	if changedGrant != "" {
 		say(s, "%s: %s changes", name, changedGrant)
 	}
-	if err := k.printGrants(s, name, g); err != nil {
+	if err := k.printGrants(f.shown(s), name, g); err != nil {
 		return err
 	}
-	if err := f.mayTake(d, k, name, to); err != nil {
+	if u.NoLongerGranted, err = p.lost(old, g); err != nil {
 		return err
 	}
-	if !f.yes {
-		if err := confirm(ctx, s, "Approve "+name+" as it is now, with these grants?"); err != nil {
-			return err
-		}
+	last := d.urgent() // once more, where it is read
+	for _, words := range u.NoLongerGranted {
+		last += "NO LONGER GRANTED: " + oneLine(words, 300) + "\n"
+	}
+	if _, err := io.WriteString(f.shown(s), last); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	if err := f.mayTake(ctx, p, d, k, name, to); err != nil {
+		return err
+	}
+	if err := f.approve(ctx, s, "update", "Approve "+name+" as it is now, with these grants?"); err != nil {
+		return err
 	}
 	if err := p.lock.update(ctx, s, lock.Edit{Name: name, Old: old.Integrity, New: &fresh}); err != nil {
 		return err
 	}
 	say(s, "approved %s as %s", name, k.entry.Digest)
+	if source, err := fresh.Source(); err == nil && to != "" && source.Tag != "" && source.Tag != to {
+		say(s, "%s goes on to follow the tag %s: the next update looks at that again", name, source.Tag)
+	}
+	return u.as(fresh, p.lock.dir())
+}
+
+func (u *updatedJSON) as(e lock.Entry, dir string) error {
+	approved, err := approvedAs(u.Name, e, dir)
+	u.Server = &approved
+	return err
+}
+
+// lost says in words which grants somebody had and has not any more.
+func (p *packages) lost(old lock.Entry, g granting) ([]string, error) {
+	had, clock, err := old.Grants.Parse(p.lock.dir())
+	if err != nil {
+		return nil, err
+	}
+	has := append(may(g.Grants, g.clock), mayEnv(g.env)...)
+	return slices.DeleteFunc(append(may(had, clock), mayEnv(old.Grants.Env)...), func(words string) bool {
+		return slices.Contains(has, words)
+	}), nil
+}
+
+// sourceAllows refuses another digest than the one that the configuration names.
+func (p *packages) sourceAllows(name string, k *candidate) error {
+	c := p.server(name)
+	if c == nil || !c.Package {
+		return nil
+	}
+	if ref := mustReference(c.Source); ref.Digest != "" && ref.Digest != k.entry.Digest {
+		return p.refuse(*c, ".source", "change the digest there", "%s is to be exactly %s", name, ref.Digest)
+	}
 	return nil
 }
 
 // mayTake refuses what nobody gets by accident, or without looking.
-func (f *approveFlags) mayTake(d difference, k *candidate, name, to string) error {
+func (f *approveFlags) mayTake(ctx context.Context, p *packages, d difference, k *candidate, name, to string) error {
 	if lock.Has(d.changes, lock.KindRollback) && !namesExactly(to, k) {
-		return &failure{ExitInput, fmt.Errorf("%s: version %s is older than what was approved, which somebody may want to bring back for its faults", name, k.Plugin.Version),
-			"mcpwasm update " + name + " --to " + k.Plugin.Version + " takes it all the same"}
+		yes := ""
+		if f.yes {
+			yes = " --yes"
+		}
+		return &failure{ExitInput, fmt.Errorf("version %s is older than what was approved: an older version may bring back faults that were mended since", k.Plugin.Version),
+			"mcpwasm update " + name + " --to " + p.exactly(ctx, k, to) + yes + " takes it all the same"}
 	}
 	if f.yes && lock.Has(d.changes, lock.KindWidened) && f.given() == "" {
-		return &failure{ExitInput, fmt.Errorf("%s: it asks for more than was approved, which --yes alone does not answer", name),
+		return &failure{ExitInput, errors.New("it asks for more than was approved, which --yes alone does not answer"),
 			"give all of its grants as flags, or update it on a terminal"}
 	}
 	return nil
-}
-
-// namesExactly reports whether --to names exactly this version.
-func namesExactly(to string, k *candidate) bool {
-	return to != "" && (to == k.Plugin.Version || to == "v"+k.Plugin.Version || to == k.entry.Digest)
-}
-
-// target returns what to look at: what somebody named, or else what the
-// configuration or the entry has as the source.
-func target(e lock.Entry, c *config.Server, to string) (oci.Reference, error) {
-	ref, err := e.Source()
-	if c != nil && c.Package {
-		ref, err = oci.ParseReference(c.Source)
-	}
-	if err != nil || to == "" {
-		return ref, err
-	}
-	if oci.IsDigest(to) {
-		ref.Digest = to
-		return ref, nil
-	}
-	named, err := oci.ParseReference(ref.Name() + ":" + to)
-	if err != nil || named.Tag != to {
-		return ref, usage("", "%q: want a tag, a version or a digest of %s", to, ref.Name())
-	}
-	return named, nil
 }
 
 // grantsAfter are the grants of an update: the configuration's, those of the flags,
