@@ -28,6 +28,9 @@ var (
 	formRepository = regexp.MustCompile(`^https://(github|gitlab)\.com/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
 )
 
+// ErrNoDescription is wrapped by the error about a server.json without a description.
+var ErrNoDescription = errors.New("description: missing: the manifest has none")
+
 // NewServerJSON writes the server.json of a package that was pushed: what the
 // package's own manifest says, and where it is. The reference has a digest.
 // description replaces the manifest's, unless it is "". Notes say in one line each
@@ -107,7 +110,7 @@ func (s *ServerJSON) Validate() error {
 	case len(s.Name) > maxServerName || !formServerName.MatchString(s.Name):
 		return fmt.Errorf("server.json: name: %q: want a reverse domain name, one \"/\" and a name, such as io.github.someone/weather: name the package so when it is built", s.Name)
 	case n == 0:
-		return errors.New("server.json: description: missing: the manifest has none")
+		return fmt.Errorf("server.json: %w", ErrNoDescription)
 	case n > maxServerDescription:
 		return fmt.Errorf("server.json: description: %d characters, more than the %d allowed", n, maxServerDescription)
 	case utf8.RuneCountInString(s.Title) > maxTitle:

@@ -240,7 +240,7 @@ func TestLogin(t *testing.T) {
 		t.Errorf("a registry that asks for nothing: %+v, %v", l, err)
 	}
 	for range 2 { // the second has nothing to remove
-		if err := remotes.Logout(t.Context(), host); err != nil {
+		if _, err := remotes.Logout(t.Context(), host); err != nil {
 			t.Fatal(err)
 		}
 	}

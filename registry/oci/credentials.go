@@ -146,23 +146,28 @@ func (r *Remotes) keep(ctx context.Context, registry string, cred auth.Credentia
 	return nil
 }
 
-// Logout removes a registry's credentials from Docker's credential store. That
-// there are none is no error.
-func (r *Remotes) Logout(ctx context.Context, registry string) error {
+// Logout removes a registry's credentials from Docker's credential store, and
+// reports whether there were any.
+func (r *Remotes) Logout(ctx context.Context, registry string) (had bool, err error) {
 	if err := checkRegistry(registry); err != nil {
-		return err
+		return false, err
 	}
 	if r.store.path == "-" {
-		return nil
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, helperTime)
 	defer cancel()
 	store, _, err := r.store.open(false)
 	if err != nil {
-		return err
+		return false, err
+	}
+	// One that cannot be read may be removed all the same.
+	had = true
+	if c, err := store.Get(ctx, credentials.ServerAddressFromRegistry(registry)); err == nil {
+		had = c != auth.EmptyCredential
 	}
 	if err := credentials.Logout(ctx, store, registry); err != nil {
-		return fmt.Errorf("remove the credentials for %s: %w", registry, err)
+		return false, fmt.Errorf("remove the credentials for %s: %w", registry, err)
 	}
-	return nil
+	return had, nil
 }

@@ -25,7 +25,11 @@ func (r *repository) Fetch(ctx context.Context, d Descriptor) (io.ReadCloser, er
 		}
 		return io.NopCloser(bytes.NewReader(content)), nil
 	}
-	return r.fetched(ctx, d)
+	f, err := r.fetched(ctx, d)
+	if err != nil {
+		return nil, err // and no interface around a nil
+	}
+	return f, nil
 }
 
 // FetchRaw implements [RawSource].

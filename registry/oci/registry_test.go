@@ -165,6 +165,11 @@ func TestTarget(t *testing.T) {
 			if _, err := target.Fetch(t.Context(), oci.Descriptor{Digest: missing, Size: 3}); !errors.Is(err, oci.ErrNotFound) {
 				t.Errorf("fetch what is not there: %v", err)
 			}
+			if raw, ok := target.(oci.RawSource); ok {
+				if r, err := raw.FetchRaw(t.Context(), oci.Descriptor{Digest: missing, Size: 3}); r != nil || !errors.Is(err, oci.ErrNotFound) {
+					t.Errorf("fetch raw: %v, %v", r, err)
+				}
+			}
 		})
 	}
 }

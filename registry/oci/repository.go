@@ -181,7 +181,10 @@ func (r *repository) Push(ctx context.Context, d Descriptor, content io.Reader) 
 		return err
 	}
 	if err := r.push(ctx, d, content); err != nil {
-		return r.about(d.Digest, fmt.Errorf("push: %w", err))
+		if errors.Is(err, context.Canceled) {
+			return err
+		}
+		return fmt.Errorf("%s: push the %s %s: %w", r.name, partOf(d.MediaType), d.Digest, err)
 	}
 	Report(ctx, Transfer{d.Digest, d.MediaType, d.Size, d.Size})
 	return nil
@@ -189,6 +192,19 @@ func (r *repository) Push(ctx context.Context, d Descriptor, content io.Reader) 
 
 // maxBlobBytes is more than any registry takes.
 const maxBlobBytes = 1 << 40
+
+// partOf says which part of a package has a media type.
+func partOf(mediaType string) string {
+	switch {
+	case IsIndex(mediaType):
+		return "index"
+	case IsManifest(mediaType):
+		return "manifest"
+	case mediaType == MediaTypeEmpty, mediaType == "application/vnd.docker.container.image.v1+json", strings.Contains(mediaType, ".config."):
+		return "config"
+	}
+	return "layer"
+}
 
 func (r *repository) push(ctx context.Context, d Descriptor, content io.Reader) error {
 	if !IsManifest(d.MediaType) {

@@ -57,7 +57,7 @@ type Content struct {
 func (p *Package) Push(ctx context.Context, to oci.Target, tag string) error {
 	for _, c := range p.Content {
 		if err := to.Push(ctx, c.Descriptor, bytes.NewReader(c.Bytes)); err != nil {
-			return fmt.Errorf("push %s (%s): %w", c.Digest, c.MediaType, err)
+			return err // which names it
 		}
 	}
 	if tag == "" {

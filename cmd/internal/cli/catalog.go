@@ -84,6 +84,9 @@ Foreign catalogs can be pushed as well. Sign what was pushed with mcpwasm sign.`
 	cache.register(cmd)
 	out := newOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if isSwapped(args) {
+			return usage("mcpwasm catalog push "+args[1]+" "+args[0], "catalog push: the file or folder comes first, and the reference behind it")
+		}
 		ref, err := oci.ParseReference(args[1])
 		if err != nil {
 			return usage("", "%w", err)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"runtime/debug"
@@ -296,10 +297,23 @@ func takes(least, most int, what string) cobra.PositionalArgs {
 		case len(own) < least:
 			return usage(hint, "%s: want %s", cmd.Name(), what)
 		case len(own) > most:
-			return usage(hint, "%s: %q is one argument too many; arguments for the server stand behind --", cmd.Name(), own[most])
+			return tooMany(cmd, own[most])
 		}
 		return nil
 	}
+}
+
+// tooMany refuses an argument, and says what it may have been meant for.
+func tooMany(cmd *cobra.Command, arg string) error {
+	text := fmt.Sprintf("%s: %q is one argument too many", cmd.Name(), arg)
+	if strings.Contains(cmd.Use, "-- ") {
+		text += "; arguments for the server stand behind --"
+	}
+	hint := "usage: " + cmd.UseLine()
+	if cmd.Flags().Lookup("name") != nil && registry.IsName(arg) {
+		hint = "--name " + arg + " gives it a name"
+	}
+	return usage(hint, "%s", text)
 }
 
 // isKVValue reports whether what should be a file was meant for --kv, whose value

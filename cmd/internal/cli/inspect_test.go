@@ -148,7 +148,7 @@ func TestInspectTrusted(t *testing.T) {
 	has(t, text,
 		"reference "+r.host+"/acme/weather:1.2.0@"+d.Digest, "package io.github.someone/weather 1.2.0", "licence Apache-2.0",
 		"digest "+d.Digest, "layout mcpwasm", "trust trusted by the rule "+r.host+"/acme/*: key:sha256:", "signature, by key:sha256:",
-		"SBOM (SPDX) of 2 components, by key:", "SBOM (CycloneDX) of 1 components, by key:",
+		"SBOM (SPDX) of 2 components, by key:", "SBOM (CycloneDX) of 1 component, by key:",
 		"SLSA provenance, built by https://example.com/builder, from git+https://example.com/weather, by key:",
 		"SLSA provenance, built by https://example.com/older, from git+https://example.com/older, by key:",
 		"asks for", "api.example.com", "tools forecast", "prompts ask", "shape stdio", "module "+oci.DigestOf([]byte(tinyModule)))

@@ -130,7 +130,11 @@ func (j *inspectedJSON) line() string {
 		return what + ", not verified; it says that it is by " + who
 	}
 	if j.Components != nil {
-		what += fmt.Sprintf(" of %d components", *j.Components)
+		plural := "s"
+		if *j.Components == 1 {
+			plural = ""
+		}
+		what += fmt.Sprintf(" of %d component%s", *j.Components, plural)
 	}
 	if j.Builder != "" {
 		what += ", built by " + j.Builder

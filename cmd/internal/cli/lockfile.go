@@ -85,6 +85,10 @@ func (l *lockFile) check(data []byte) error {
 		l.signed, err = lock.Verify(data, bundle, l.signers)
 	}
 	if err != nil {
+		// Who it says that it is by, helps to see why.
+		if claimed, _ := sign.NewEnvelope("", bundle).Claims(); claimed != "" {
+			err = fmt.Errorf("%w; the signature says that it is by %s, which is not verified", err, claimed)
+		}
 		return &failure{ExitInput, fmt.Errorf("%s: %w", l.path, err), "look at what it says, and sign it: mcpwasm lock sign --key FILE"}
 	}
 	return nil

@@ -27,7 +27,8 @@ func newLockSign(s Streams) *cobra.Command {
 		Use:   "sign",
 		Short: "Sign the lock file as it is",
 		Long: `Sign prints what the lock file says and writes a signature over it beside it, to
-` + lock.FileName + lock.SignatureSuffix + `.`,
+` + lock.FileName + lock.SignatureSuffix + `. Where the configuration has trust.lock.signers, one of
+them has to sign.`,
 		Args: takes(0, 0, "no arguments"),
 	}
 	cmd.Flags().StringVarP(&configAt, "config", "c", "", configHelp)
@@ -74,14 +75,23 @@ func (l *lockFile) sign(ctx context.Context, s Streams, flags *signerFlags) erro
 	if err != nil {
 		return err
 	}
+	if len(l.signers) > 0 {
+		if _, err := lock.Verify(l.data, bundle, l.signers); err != nil {
+			return &failure{ExitInput, fmt.Errorf("%s: trust.lock.signers of the configuration does not take a signature by %s: nothing was written: %w", l.path, by.name, err),
+				"sign with a key or identity that it names, or add this one to it"}
+		}
+	}
 	if err := lock.WriteSignature(ctx, l.path, l.data, bundle); err != nil {
 		return &failure{ExitFailure, err, ""}
 	}
 	say(s, "%s is signed by %s", l.path, by.name)
-	if err := l.check(l.data); err != nil {
-		say(s, "warning: the configuration takes another's signature only: %v", err)
-	}
 	return nil
+}
+
+// lockVerifyJSON is the output of lock verify.
+type lockVerifyJSON struct {
+	File   string `json:"file"`
+	Signer string `json:"signer"` // as it was verified
 }
 
 func newLockVerify(s Streams) *cobra.Command {
@@ -97,6 +107,7 @@ configuration has signed it, or the holder of the key that --key names.`,
 	cmd.Flags().StringVarP(&configAt, "config", "c", "", configHelp)
 	cmd.Flags().StringVar(&key, "key", "", "public key `FILE` in place of the configuration's signers")
 	lockAt.register(cmd)
+	out := newOutput(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		l, err := openForSigning(s, configAt, &lockAt)
 		if err != nil {
@@ -114,6 +125,9 @@ configuration has signed it, or the holder of the key that --key names.`,
 		}
 		if err := l.check(l.data); err != nil {
 			return err
+		}
+		if out.json() {
+			return writeJSON(s.Out, lockVerifyJSON{l.path, l.signed.Signer})
 		}
 		_, err = fmt.Fprintf(s.Out, "%s: signed by %s\n", printable(l.path), printable(l.signed.Signer))
 		return err

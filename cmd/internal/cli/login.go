@@ -152,8 +152,13 @@ func newLogout(s Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := remotes.Logout(cmd.Context(), args[0]); err != nil {
+			had, err := remotes.Logout(cmd.Context(), args[0])
+			if err != nil {
 				return err
+			}
+			if !had {
+				say(s, "not logged in to %s: there was nothing to remove", args[0])
+				return nil
 			}
 			say(s, "logged out of %s", args[0])
 			return nil

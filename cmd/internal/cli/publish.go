@@ -15,6 +15,16 @@ import (
 	"github.com/mcpwasm/mcpwasm/registry/sign"
 )
 
+// publishJSON is the output of publish.
+type publishJSON struct {
+	Reference string              `json:"reference"`      // with the digest
+	File      string              `json:"file,omitempty"` // where the server.json was written
+	Server    *catalog.ServerJSON `json:"server"`
+	Signed    bool                `json:"signed"`  // by whomever
+	Notes     []string            `json:"notes"`   // what was left out or cut
+	Demands   []string            `json:"demands"` // what the MCP Registry asks for besides
+}
+
 func newPublish(s Streams) *cobra.Command {
 	var packages packageFlags
 	var cache cacheFlags
@@ -27,13 +37,14 @@ to a file. It says what the package's own manifest says, and names the package b
 its digest. Nothing is sent anywhere: mcp-publisher publish does that, with the
 server.json beside it.`,
 		Example: "  mcpwasm publish --server-json=server.json ghcr.io/someone/weather:1.2.0",
-		Args:    takes(1, 1, "the reference of a package that was pushed"),
+		Args:    publishArgs,
 	}
 	packages.register(cmd)
 	cache.register(cmd)
 	cmd.Flags().StringVar(&file, "server-json", "", "write a server.json, to a `FILE` or to standard output")
 	cmd.Flags().Lookup("server-json").NoOptDefVal = "-"
 	cmd.Flags().StringVar(&description, "description", "", "`TEXT` of at most 100 characters in place of the manifest's description")
+	out := newOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if file == "" {
 			return usage("mcpwasm publish --server-json[=FILE] REFERENCE", "publish: want --server-json: it is all that is written")
@@ -46,12 +57,25 @@ server.json beside it.`,
 		if err != nil {
 			return err
 		}
-		return publishServer(cmd.Context(), s, client.Source(ref), ref, file, description)
+		return publishServer(cmd.Context(), s, out, client.Source(ref), ref, file, description)
 	}
 	return cmd
 }
 
-func publishServer(ctx context.Context, s Streams, src oci.Source, ref oci.Reference, file, description string) error {
+// publishArgs is the check of publish's arguments; the value of --server-json is
+// optional.
+func publishArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 && cmd.Flags().Changed("server-json") {
+		for _, file := range args {
+			if _, err := oci.ParseReference(file); err != nil {
+				return usage("write --server-json="+file, "publish: --server-json %s: the file stands behind an equals sign", file)
+			}
+		}
+	}
+	return takes(1, 1, "the reference of a package that was pushed")(cmd, args)
+}
+
+func publishServer(ctx context.Context, s Streams, out *output, src oci.Source, ref oci.Reference, file, description string) error {
 	// It is the author's own package, which is not run: nobody has to vouch for it.
 	d, err := src.Resolve(ctx, ref.Identifier())
 	if err != nil {
@@ -64,7 +88,11 @@ func publishServer(ctx context.Context, s Streams, src oci.Source, ref oci.Refer
 	ref.Digest = d.Digest
 	server, notes, err := catalog.NewServerJSON(l.Plugin, ref, description)
 	if err != nil {
-		return &failure{ExitInput, fmt.Errorf("publish %s: %w", ref, err), ""}
+		hint := ""
+		if errors.Is(err, catalog.ErrNoDescription) {
+			hint = "mcpwasm build --description TEXT puts one into the package; publish --description TEXT into the server.json alone"
+		}
+		return &failure{ExitInput, fmt.Errorf("publish %s: %w", ref, err), hint}
 	}
 	if err := catalog.CheckServerName(ctx, src, l, server.Name); err != nil {
 		return serverFailure(ctx, ref, err)
@@ -79,13 +107,24 @@ func publishServer(ctx context.Context, s Streams, src oci.Source, ref oci.Refer
 	if len(envelopes) == 0 {
 		say(s, "warning: nobody has signed the package yet: mcpwasm sign does")
 	}
-	if err := writeServer(s, file, server); err != nil {
-		return err
+	demands := catalog.Demands(server, ref)
+	if file != "-" || !out.json() {
+		if err := writeServer(s, file, server); err != nil {
+			return err
+		}
 	}
-	for _, line := range catalog.Demands(server, ref) {
+	for _, line := range demands {
 		say(s, "the MCP Registry asks for more: %s", line)
 	}
-	return nil
+	if !out.json() {
+		return nil
+	}
+	result := publishJSON{Reference: ref.String(), Server: server, Signed: len(envelopes) > 0,
+		Notes: append([]string{}, notes...), Demands: append([]string{}, demands...)}
+	if file != "-" {
+		result.File = file
+	}
+	return writeJSON(s.Out, result)
 }
 
 // serverFailure tells a package that cannot be published from one that could not

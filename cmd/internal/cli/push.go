@@ -37,6 +37,9 @@ has is not sent again. It prints the reference with the digest, which is what is
 	build.registerSaid(cmd)
 	out := newOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if isSwapped(args) {
+			return usage("mcpwasm push "+args[1]+" "+args[0], "push: the folder or file comes first, and the reference behind it")
+		}
 		ref, err := publishReference(args[1])
 		if err != nil {
 			return err
@@ -60,6 +63,15 @@ has is not sent again. It prints the reference with the digest, which is what is
 		return err
 	}
 	return cmd
+}
+
+// isSwapped reports whether a reference stands where what is published under it has
+// to, and the other way round.
+func isSwapped(args []string) bool {
+	_, first := oci.ParseReference(args[0])
+	_, second := oci.ParseReference(args[1])
+	there := func(path string) bool { _, err := os.Lstat(path); return err == nil }
+	return first == nil && !there(args[0]) && (second != nil || there(args[1]))
 }
 
 // publishReference reads the reference under which something is published.

@@ -241,7 +241,43 @@ func trustRule(e *catalog.Entry) string {
 		}
 		fmt.Fprintf(&b, "        - identity: %s\n          issuer: %s\n", yamlText(h.Identity), yamlText(h.Issuer))
 	}
+	if lines := ceilingLines(e.Capabilities); len(lines) > 0 {
+		b.WriteString("      capabilities:  # what it asks for, by the word of the catalog\n")
+		for _, line := range lines {
+			b.WriteString("        " + line + "\n")
+		}
+	}
 	return b.String()
+}
+
+// ceilingLines are what a package asks for, in its short form ([catalog.Short]), in
+// the form of a rule's capabilities. What was cut off is left out.
+func ceilingLines(asked []string) []string {
+	listed := map[string][]string{}
+	access := map[string]string{}
+	for _, text := range asked {
+		kind, rest, _ := strings.Cut(strings.TrimSuffix(text, " (optional)"), " ")
+		switch kind {
+		case "http", "secret", "env":
+			if word := yamlText(rest); !slices.Contains(listed[kind], word) && !strings.HasSuffix(rest, "…") {
+				listed[kind] = append(listed[kind], word)
+			}
+		case "files", "kv":
+			mode, _, _ := strings.Cut(rest, " ")
+			if mode == "rw" || mode == "ro" && access[kind] == "" {
+				access[kind] = mode
+			}
+		}
+	}
+	var lines []string
+	for _, k := range []struct{ short, key string }{{"http", "http"}, {"files", "files"}, {"kv", "kv"}, {"secret", "secrets"}, {"env", "env"}} {
+		if names := listed[k.short]; len(names) > 0 {
+			lines = append(lines, k.key+": ["+strings.Join(names, ", ")+"]")
+		} else if access[k.short] != "" {
+			lines = append(lines, k.key+": "+access[k.short])
+		}
+	}
+	return lines
 }
 
 // yamlText quotes text for YAML, whatever is in it: JSON's form is one of YAML's.

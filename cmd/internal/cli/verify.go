@@ -175,7 +175,10 @@ func verifyBySigners(ctx context.Context, s Streams, out *output, f *packageFlag
 
 // verifyEnvelope shows an envelope by the first verifier that it holds for.
 func verifyEnvelope(verifiers []sign.Verifier, e sign.Envelope) (envelopeJSON, error) {
-	var first error
+	first := sign.ErrOtherSigner // where there is nobody to verify it by
+	if len(verifiers) > 0 {
+		first = nil
+	}
 	for _, v := range verifiers {
 		st, err := v.Verify(e)
 		if err == nil {
@@ -212,11 +215,21 @@ func verifyByPolicy(ctx context.Context, s Streams, out *output, f *packageFlags
 	if err != nil {
 		return err
 	}
-	client, _, err := f.open(s, cacheDir)
+	client, file, err := f.open(s, cacheDir)
+	if err != nil {
+		return err
+	}
+	policy, err := file.TrustPolicy()
 	if err != nil {
 		return err
 	}
 	p, err := client.Verify(ctx, ref)
+	if refused, ok := errors.AsType[*registry.PackageError](err); ok && errors.Is(err, trust.ErrUntrusted) {
+		ref = refused.Reference
+		if err := printFound(ctx, s, out, client.Source(ref), known(policy, ref), ref); err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		return untrusted(err)
 	}
@@ -231,6 +244,24 @@ func verifyByPolicy(ctx context.Context, s Streams, out *output, f *packageFlags
 		result.Envelopes = append(result.Envelopes, statementJSON(st, ""))
 	}
 	return printVerified(s, out, result)
+}
+
+// printFound prints what there is of a package that the policy refuses. Who cannot
+// be asked for signatures has none, and the refusal says so.
+func printFound(ctx context.Context, s Streams, out *output, src oci.Source, signers []sign.Verifier, ref oci.Reference) error {
+	found := verifyJSON{Reference: ref.Name() + "@" + ref.Digest, Digest: ref.Digest, Envelopes: []envelopeJSON{}}
+	envelopes, err := sign.Collect(ctx, src, ref.Digest)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		envelopes = nil
+	}
+	for _, e := range envelopes {
+		shown, _ := verifyEnvelope(signers, e)
+		found.Envelopes = append(found.Envelopes, shown)
+	}
+	return printVerified(s, out, found)
 }
 
 // untrusted gives a refusal of the policy its exit code and a way out.

@@ -70,3 +70,18 @@ func TestFailures(t *testing.T) {
 		})
 	}
 }
+
+// TestAsks: a package gets what it asks for at most, and so the token for the host
+// that it may reach.
+func TestAsks(t *testing.T) {
+	raw := string(pdktest.Client{}.Call(t, "server/discover", nil).Raw)
+	for _, want := range []string{
+		`"http":[{"host":"api.github.com","methods":["GET","POST"],`,
+		`"secrets":[{"name":"API_TOKEN","hosts":["api.github.com"],`,
+		`"env":[{"name":"API_URL",`,
+	} {
+		if !strings.Contains(raw, want) {
+			t.Errorf("discovery %s does not have\n%s", raw, want)
+		}
+	}
+}

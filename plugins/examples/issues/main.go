@@ -24,10 +24,12 @@ func newServer() *pdk.Server {
 	s := pdk.New("issues", "1.0.0")
 	s.Title = "Issues"
 	s.Instructions = "Reads and writes the issues of one tracker, as the person whom its token belongs to."
-	// Which host it is, the operator decides, so it can only ask for any.
+	// A secret is asked for hosts by their names. This is the one of GitHub's issues;
+	// the package of another tracker's client names that one.
 	s.Ask(pdk.Capabilities{
-		HTTP: []pdk.HTTPAsk{{Host: "*", Methods: []string{"GET", "POST"}, Reason: "Calls the API at API_URL."}},
-		Env:  []pdk.EnvAsk{{Name: "API_URL", Reason: "Where the API is: https://tracker.example.com/api"}},
+		HTTP:    []pdk.HTTPAsk{{Host: "api.github.com", Methods: []string{"GET", "POST"}, Reason: "Calls the API at API_URL."}},
+		Secrets: []pdk.SecretAsk{{Name: "API_TOKEN", Hosts: []string{"api.github.com"}, Reason: "Shows the API who is asking."}},
+		Env:     []pdk.EnvAsk{{Name: "API_URL", Reason: "Where the API is: https://api.github.com/repos/OWNER/REPOSITORY"}},
 	})
 	no, yes := false, true
 	reads := &pdk.ToolAnnotations{ReadOnly: &yes, OpenWorld: &yes}
