@@ -90,6 +90,12 @@ func (c *Client) cached(ref oci.Reference) oci.Source {
 	return c.config.Cache.Source(ref.Name(), nil)
 }
 
+// Kept reports whether a package is in the cache by now, to be opened without a
+// network.
+func (c *Client) Kept(p *Package) bool {
+	return c.config.Cache != nil && c.config.Cache.Has(p.Descriptor.Digest) && c.config.Cache.Has(p.Wasm.Digest)
+}
+
 // Open reads a verified package's module. It is hashed as it is read.
 func (c *Client) Open(ctx context.Context, p *Package) (Artifact, error) {
 	if p.source == nil {

@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/internal/privdir"
+	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
 
 // DefaultMaxBytes is the size of a cache unless told otherwise.
@@ -61,7 +62,8 @@ type Cache struct {
 type Options struct {
 	// MaxBytes is where the least recently used content is dropped. Default
 	// [DefaultMaxBytes]. It is looked at when something was added, and every
-	// process may go beyond it by a sixteenth until then.
+	// process may go beyond it by a sixteenth until then. Content that is larger
+	// is not kept, unless it is pinned.
 	MaxBytes int64
 	// Pinned returns the digests of manifests that are never dropped, with all
 	// that belongs to them: what they list, their signatures and attestations.
@@ -116,6 +118,12 @@ func (c *Cache) makeDir(name string) error {
 
 // Close gives up the folder. What was opened in it stays readable.
 func (c *Cache) Close() error { return c.root.Close() }
+
+// Has reports whether content is there, without looking into it.
+func (c *Cache) Has(digest string) bool {
+	info, err := c.root.Lstat(blobPath(digest))
+	return oci.IsDigest(digest) && err == nil && info.Mode().IsRegular()
+}
 
 // Dir returns the folder.
 func (c *Cache) Dir() string { return c.root.Name() }

@@ -244,6 +244,13 @@ func (c *Cache) pinned(ctx context.Context, more []string) (map[string]bool, err
 	return keep, nil
 }
 
+// isPinned reports whether a digest is among what must stay. Where that is not
+// known it is not.
+func (c *Cache) isPinned(ctx context.Context, digest string) bool {
+	keep, err := c.pinned(ctx, nil)
+	return err == nil && keep[digest]
+}
+
 // names returns the digests of content and of manifests that a manifest names,
 // as far as it is here.
 func (c *Cache) names(ctx context.Context, digest string) (content, manifests []string) {

@@ -97,6 +97,13 @@ func TestEvict(t *testing.T) {
 			t.Error("it was kept, or content was dropped for it")
 		}
 	})
+	t.Run("larger and pinned", func(t *testing.T) {
+		large := random(31, 4001)
+		u.Blobs[oci.DigestOf(large)] = large
+		pinned, _ := open(t, c.Dir(), Options{MaxBytes: 4000, Pinned: func() ([]string, error) { return []string{oci.DigestOf(large)}, nil }})
+		want(t, pinned.Source(repository, u), large)
+		want(t, pinned.Source(repository, nil), large)
+	})
 }
 
 // TestInUse drops neither what is being read nor what is being fetched.

@@ -158,7 +158,7 @@ func (s *source) mayFetch(ctx context.Context, err error) bool {
 
 // get fetches content into the cache, and into into unless that is nil.
 func (s *source) get(ctx context.Context, d oci.Descriptor, into []byte) error {
-	if d.Size > s.c.max {
+	if d.Size > s.c.max && !s.c.isPinned(ctx, d.Digest) {
 		return s.unkept(ctx, d, into, fmt.Errorf("%w: it is larger than that, %d bytes", errUnkept, d.Size))
 	}
 	for range attempts {

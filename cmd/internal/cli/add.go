@@ -178,6 +178,9 @@ func (f *approveFlags) add(ctx context.Context, s Streams, ref oci.Reference, na
 		return err
 	}
 	say(s, "approved %s: mcpwasm run %[1]s", name)
+	if err := p.keep(ctx, k, name); err != nil {
+		return err
+	}
 	if !f.output.json() {
 		return nil
 	}
@@ -186,6 +189,21 @@ func (f *approveFlags) add(ctx context.Context, s Streams, ref oci.Reference, na
 		return err
 	}
 	return writeJSON(s.Out, approved)
+}
+
+// keep fetches what was approved once more where it is larger than the cache, which
+// keeps it only because it is in the lock file now.
+func (p *packages) keep(ctx context.Context, k *candidate, name string) error {
+	client, err := p.client(p.flags.allowUnsigned)
+	if err != nil || p.cacheDir == "" || client.Kept(k.Package) {
+		return err
+	}
+	if _, err := client.Open(ctx, k.Package); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil || !client.Kept(k.Package) {
+		say(p.s, "warning: %s could not be kept in the cache: it is fetched whenever it is started", name)
+	}
+	return nil
 }
 
 // approve asks, unless --yes has answered.

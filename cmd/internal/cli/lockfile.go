@@ -94,6 +94,16 @@ func (l *lockFile) check(data []byte) error {
 	return nil
 }
 
+// present refuses to start anything from a registry where the file has to be signed
+// and is not there: whoever removes it must not get further than who changes it.
+func (l *lockFile) present() error {
+	if len(l.signers) == 0 || l.data != nil {
+		return nil
+	}
+	return &failure{ExitInput, fmt.Errorf("%s: there is no such file, and by trust.lock.signers nothing from a registry is started without it", l.path),
+		"mcpwasm add REFERENCE approves a package, and mcpwasm lock sign --key FILE signs the file"}
+}
+
 // readSignature reads a lock file's signature; one that is not there is nil.
 func readSignature(path string) ([]byte, error) {
 	f, err := os.Open(path)

@@ -64,6 +64,9 @@ func (p *packages) guarded() []string { return append(guarded(p.file), p.lock.gu
 
 // entry returns what was approved under a name.
 func (p *packages) entry(name string) (lock.Entry, error) {
+	if err := p.lock.present(); err != nil {
+		return lock.Entry{}, err
+	}
 	e, ok := p.lock.Servers[name]
 	if !ok {
 		known := slices.Collect(maps.Keys(p.lock.Servers))
@@ -76,6 +79,9 @@ func (p *packages) entry(name string) (lock.Entry, error) {
 // approved returns the entry of a reference with a tag: what stands behind the
 // tag by now is not asked.
 func (p *packages) approved(ref oci.Reference) (string, error) {
+	if err := p.lock.present(); err != nil {
+		return "", err
+	}
 	var names []string
 	for name, e := range p.lock.Servers {
 		if e.Reference == ref.String() {
@@ -131,6 +137,9 @@ func (p *packages) configured(ctx context.Context, c host.Config, s config.Serve
 	ref, err := oci.ParseReference(s.Source)
 	if err != nil {
 		return host.Server{}, &failure{ExitInput, err, ""}
+	}
+	if err := p.lock.present(); err != nil {
+		return host.Server{}, err
 	}
 	e, ok := p.lock.Servers[s.Name]
 	if !ok {
@@ -231,6 +240,9 @@ func (p *packages) locked(ctx context.Context, c host.Config, name string, e loc
 // byDigest gets a package that a reference names by its digest: it is verified by
 // trust, and nobody has to have approved it.
 func (p *packages) byDigest(ctx context.Context, ref oci.Reference) (host.Server, error) {
+	if err := p.lock.present(); err != nil {
+		return host.Server{}, err
+	}
 	client, err := p.client(p.flags.allowUnsigned)
 	if err != nil {
 		return host.Server{}, err

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mcpwasm/mcpwasm/registry"
+	"github.com/mcpwasm/mcpwasm/registry/cache"
 	"github.com/mcpwasm/mcpwasm/registry/lock"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
@@ -48,12 +50,12 @@ What is there already is not fetched again, so that a pull that broke off goes o
 		if dir == "" && cacheFlags.dir() == "" {
 			return usage("-o FOLDER keeps it there", "pull: without a cache there is nowhere to keep it")
 		}
-		client, _, err := flags.open(s, cacheFlags.dir())
+		client, file, err := flags.open(s, cacheFlags.dir())
 		if err != nil {
 			return err
 		}
 		ctx, done := showTransfers(cmd.Context(), s)
-		result, err := pull(ctx, client, ref, dir)
+		result, err := pull(ctx, client, ref, dir, cmp.Or(file.CacheBytes, cache.DefaultMaxBytes))
 		done()
 		if err != nil {
 			return err
@@ -85,8 +87,9 @@ func notPulled(s Streams, flags packageFlags, text string, err error) error {
 	return usage("", "%w", err)
 }
 
-// pull verifies a package and then keeps it.
-func pull(ctx context.Context, client *registry.Client, ref oci.Reference, dir string) (pullJSON, error) {
+// pull verifies a package and then keeps it, in the cache of a size where there is
+// no folder.
+func pull(ctx context.Context, client *registry.Client, ref oci.Reference, dir string, size int64) (pullJSON, error) {
 	p, err := client.Verify(ctx, ref)
 	if err != nil {
 		return pullJSON{}, err
@@ -97,8 +100,14 @@ func pull(ctx context.Context, client *registry.Client, ref oci.Reference, dir s
 	}
 	result := pullJSON{Reference: p.Reference.String(), Digest: p.Reference.Digest, Module: module,
 		Signers: append([]string{}, p.Verdict.Signers...), Unsigned: p.Verdict.Unsigned, Output: dir}
-	if dir == "" {
+	switch {
+	case dir == "" && client.Kept(p):
 		return result, nil
+	case dir == "" && p.Wasm.Size > size:
+		return result, &failure{ExitFailure, fmt.Errorf("%s was verified and not kept: its module has %d bytes, and cache.size is %d", result.Reference, p.Wasm.Size, size),
+			"raise cache.size in the configuration, approve the package with mcpwasm add, or write it to a folder with -o"}
+	case dir == "":
+		return result, &failure{ExitFailure, fmt.Errorf("%s was verified and not kept in the cache", result.Reference), "-o FOLDER writes it to a folder"}
 	}
 	return result, writePulled(ctx, p, dir)
 }

@@ -3,6 +3,7 @@ package trial_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -85,5 +86,65 @@ func TestPathsLeadNowhere(t *testing.T) {
 		if resp.StatusCode < 400 {
 			t.Errorf("%s: %s", path, resp.Status)
 		}
+	}
+}
+
+// Clients such as cosign and docker send a blob by POST, PATCH and an empty PUT, of
+// which none says where it begins.
+func TestUploadInPieces(t *testing.T) {
+	for name, dir := range map[string]string{"memory": "", "folder": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			to, address := serve(t, dir)
+			send := func(method, url, contentRange, body string, want int) string {
+				t.Helper()
+				req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if contentRange != "" {
+					req.Header.Set("Content-Range", contentRange)
+				}
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				answer, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if resp.StatusCode != want {
+					t.Fatalf("%s with range %q and %q: %s, want %d: %s", method, contentRange, body, resp.Status, want, answer)
+				}
+				return address + resp.Header.Get("Location")
+			}
+			start := func() string {
+				return send("POST", address+"/v2/acme/weather/blobs/uploads/", "", "", http.StatusAccepted)
+			}
+			has := func(content string) {
+				t.Helper()
+				d := oci.Describe("application/octet-stream", []byte(content))
+				if got, err := oci.ReadAll(t.Context(), to, d, 100); err != nil || string(got) != content {
+					t.Errorf("%q: %q, %v", content, got, err)
+				}
+			}
+			query := func(content string) string {
+				return "?digest=" + oci.Describe("application/octet-stream", []byte(content)).Digest
+			}
+
+			at := send("PATCH", start(), "", "signature", http.StatusAccepted)
+			send("PUT", at+query("signature"), "", "", http.StatusCreated)
+			has("signature")
+
+			send("PUT", start()+query("at once"), "", "at once", http.StatusCreated)
+			has("at once")
+
+			at = send("PATCH", start(), "0-2", "one", http.StatusAccepted)
+			send("PATCH", at, "0-2", "one", http.StatusRequestedRangeNotSatisfiable)
+			send("PATCH", at, "5-7", "two", http.StatusRequestedRangeNotSatisfiable)
+			at = send("PATCH", at, "3-5", "two", http.StatusAccepted)
+			send("PUT", at+query("onetwothree"), "6-10", "three", http.StatusCreated)
+			has("onetwothree")
+
+			at = send("PATCH", start(), "", "one", http.StatusAccepted)
+			send("PUT", at+query("two"), "", "", http.StatusBadRequest)
+		})
 	}
 }

@@ -13,7 +13,7 @@ import (
 // maxUploads bounds the uploads that are not complete.
 const maxUploads = 64
 
-// upload is content that comes in pieces. It is a [ociregistry.BlobWriter].
+// upload is content that comes in pieces.
 type upload struct {
 	ctx   context.Context
 	store *store
@@ -24,8 +24,15 @@ type upload struct {
 	content bytes.Buffer
 }
 
+// request is an upload as one request sees it. It is a [ociregistry.BlobWriter].
+type request struct {
+	*upload
+	offset int64 // where the request's next bytes belong
+}
+
 // upload starts an upload for id "", or goes on with one at an offset, which is -1
-// where it does not matter.
+// for its end. It is 0 as well where a request does not say it, such as the one that
+// ends an upload and has no body: so 0 is checked when something comes.
 func (s *store) upload(ctx context.Context, repo, id string, offset int64) (ociregistry.BlobWriter, error) {
 	if _, err := s.repository(repo, true); err != nil {
 		return nil, err
@@ -39,26 +46,34 @@ func (s *store) upload(ctx context.Context, repo, id string, offset int64) (ocir
 		// Its requests end before it does.
 		u := &upload{ctx: context.WithoutCancel(ctx), store: s, repo: repo, id: rand.Text()}
 		s.uploads[u.id] = u
-		return u, nil
+		return &request{upload: u}, nil
 	}
 	u, ok := s.uploads[id]
 	if !ok || u.repo != repo {
 		return nil, ociregistry.ErrBlobUploadUnknown
 	}
-	if offset >= 0 && offset != u.Size() {
+	if offset > 0 && offset != u.Size() {
 		return nil, ociregistry.ErrRangeInvalid
 	}
-	return u, nil
+	if offset < 0 {
+		offset = u.Size()
+	}
+	return &request{u, offset}, nil
 }
 
 // Write implements [ociregistry.BlobWriter].
-func (u *upload) Write(p []byte) (int, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.content.Len()+len(p) > maxUploadBytes {
+func (r *request) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.offset != int64(r.content.Len()) {
+		return 0, ociregistry.ErrRangeInvalid
+	}
+	if r.content.Len()+len(p) > maxUploadBytes {
 		return 0, fmt.Errorf("the upload is larger than the %d bytes allowed: %w", maxUploadBytes, ociregistry.ErrSizeInvalid)
 	}
-	return u.content.Write(p)
+	n, err := r.content.Write(p)
+	r.offset += int64(n)
+	return n, err
 }
 
 // Close implements [ociregistry.BlobWriter]: the upload can go on later.
