@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/registry/cache"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/registry/pack"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
@@ -65,6 +66,7 @@ func (c *Client) verify(ctx context.Context, ref oci.Reference) (*Package, error
 	if err := c.checkCapabilities(p); err != nil {
 		return nil, err
 	}
+	cache.Keep(src, p.Reference.Digest, p.Descriptor.Digest)
 	return p, nil
 }
 
