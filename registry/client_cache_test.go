@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -52,6 +53,33 @@ func TestCachedSignatureIsLate(t *testing.T) {
 		t.Error("offline: a signature that is not in the cache was found")
 	}
 	open(t, w.cached(false), ref)
+	open(t, w.cached(true), ref)
+}
+
+// TestHiddenSignature: a registry that hides signatures for once, or lists others
+// that do not hold, takes nothing away that is in the cache.
+func TestHiddenSignature(t *testing.T) {
+	w := newWorld(t, stdioModule)
+	w.sign(w.pkg.Descriptor, w.key)
+	ref := w.at(w.pkg.Descriptor.Digest)
+	open(t, w.cached(false), w.ref)
+	good := w.upstream.Referring
+	junk := oci.Describe("x", bytes.Repeat([]byte("x"), 10))
+	for name, bad := range map[string][]oci.Descriptor{"none": nil, "another": {junk}, "too many": slices.Repeat([]oci.Descriptor{junk}, oci.MaxReferrers+1)} {
+		w.upstream.Referring = map[string][]oci.Descriptor{ref.Digest: bad}
+		if _, err := w.cached(false).Verify(t.Context(), w.ref); err == nil {
+			t.Errorf("%s: it was accepted", name)
+		}
+		open(t, w.cached(true), ref)
+	}
+	// Of two signers one is hidden: both are still there.
+	w.upstream.Referring = good
+	second := newKey(t)
+	w.sign(w.pkg.Descriptor, second)
+	open(t, w.cached(false), w.ref)
+	w.upstream.Referring = map[string][]oci.Descriptor{ref.Digest: good[ref.Digest][:1]}
+	open(t, w.cached(false), w.ref)
+	w.key = second
 	open(t, w.cached(true), ref)
 }
 

@@ -23,8 +23,9 @@ import (
 // upstream is a repository that counts what it is asked for.
 type upstream struct {
 	*ocitest.Memory
-	mu    sync.Mutex
-	calls int
+	mu      sync.Mutex
+	calls   int
+	fetched []string // digests
 	// resolve, unless it is nil, answers in place of the repository.
 	resolve func(string) (oci.Descriptor, error)
 }
@@ -41,6 +42,9 @@ func (u *upstream) Resolve(ctx context.Context, name string) (oci.Descriptor, er
 
 func (u *upstream) Fetch(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
 	u.count()
+	u.mu.Lock()
+	u.fetched = append(u.fetched, d.Digest)
+	u.mu.Unlock()
 	return u.Memory.Fetch(ctx, d)
 }
 

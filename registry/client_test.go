@@ -3,7 +3,9 @@ package registry
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,11 +161,47 @@ func TestVerifyIndex(t *testing.T) {
 	}
 }
 
-func TestRootLeadsTo(t *testing.T) {
-	r := root{Descriptor: oci.Descriptor{Digest: "a"}, index: []oci.Descriptor{{Digest: "b"}}}
-	for digest, want := range map[string]bool{"a": true, "b": true, "c": false} {
-		if err := r.leadsTo(digest); (err == nil) != want || err != nil && !errors.Is(err, oci.ErrContent) {
-			t.Errorf("leadsTo(%s) = %v", digest, err)
+// TestVerifyFetchesNothingElse: before signatures hold only they and what the
+// reference names are read, and where no rule covers the repository not even they.
+func TestVerifyFetchesNothingElse(t *testing.T) {
+	for _, tag := range []string{"1", "index"} {
+		w := newWorld(t, stdioModule)
+		index := w.index()
+		w.sign(w.pkg.Descriptor, newKey(t))
+		c := w.cached(false)
+		if _, err := c.Verify(t.Context(), w.tagged(tag)); !errors.Is(err, trust.ErrUntrusted) {
+			t.Errorf("%s: %v", tag, err)
+		}
+		root := map[string]string{"1": w.pkg.Descriptor.Digest, "index": index.Digest}[tag]
+		if got := w.upstream.fetched; len(got) != 3 || got[0] != root || slices.Contains(got[1:], w.pkg.Descriptor.Digest) {
+			t.Errorf("%s: fetched %q, want the root %s, a bundle and its manifest", tag, got, root)
+		}
+		w.upstream.fetched = nil
+		c = w.client(func(c *ClientConfig) { c.Trust = trust.Policy{} })
+		if _, err := c.Verify(t.Context(), w.tagged(tag)); !errors.Is(err, trust.ErrNoRule) || !slices.Equal(w.upstream.fetched, []string{root}) {
+			t.Errorf("%s, no rule: %v; fetched %q", tag, err, w.upstream.fetched)
+		}
+	}
+}
+
+// TestVerifyBoundsLayers: what is looked at to find the module is bounded by the
+// largest module.
+func TestVerifyBoundsLayers(t *testing.T) {
+	w := newWorld(t, stdioModule)
+	push := func(mediaType string, content []byte) oci.Descriptor {
+		d := oci.Describe(mediaType, content)
+		must(t, w.upstream.Push(t.Context(), d, bytes.NewReader(content)))
+		return d
+	}
+	layers := []oci.Descriptor{push("application/octet-stream", padded(1000)), push("text/plain", make([]byte, 500))}
+	content, err := json.Marshal(oci.Manifest{SchemaVersion: 2, MediaType: oci.MediaTypeManifest, Config: push(oci.MediaTypeEmpty, []byte("{}")), Layers: layers})
+	must(t, err)
+	d := push(oci.MediaTypeManifest, content)
+	w.sign(d, w.key)
+	for limit, want := range map[int64]error{1499: pack.ErrPackage, 1500: nil} {
+		c := w.client(func(c *ClientConfig) { c.MaxBytes = limit })
+		if _, err := c.Verify(t.Context(), w.at(d.Digest)); !errors.Is(err, want) {
+			t.Errorf("%d bytes: %v, want %v", limit, err, want)
 		}
 	}
 }

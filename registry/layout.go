@@ -36,7 +36,7 @@ func openLayout(ctx context.Context, source, dir, identifier string, limit int64
 }
 
 func readLayout(ctx context.Context, source, dir, identifier string, limit int64) (Artifact, error) {
-	p, layout, err := readFolder(ctx, dir, identifier)
+	p, layout, err := readFolder(ctx, dir, identifier, limit)
 	if err != nil {
 		return Artifact{}, err
 	}
@@ -59,7 +59,7 @@ func OpenFolder(ctx context.Context, source string) (*pack.Listing, *oci.Layout,
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w %q: %w", ErrSource, source, err)
 	}
-	p, layout, err := readFolder(ctx, dir, identifier)
+	p, layout, err := readFolder(ctx, dir, identifier, DefaultMaxBytes)
 	switch {
 	case ctx.Err() != nil:
 		return nil, nil, ctx.Err()
@@ -69,7 +69,7 @@ func OpenFolder(ctx context.Context, source string) (*pack.Listing, *oci.Layout,
 	return &p.Listing, layout, nil
 }
 
-func readFolder(ctx context.Context, dir, identifier string) (*Package, *oci.Layout, error) {
+func readFolder(ctx context.Context, dir, identifier string, limit int64) (*Package, *oci.Layout, error) {
 	index, err := layoutIndex(ctx, dir)
 	if err != nil {
 		return nil, nil, err
@@ -78,7 +78,7 @@ func readFolder(ctx context.Context, dir, identifier string) (*Package, *oci.Lay
 	if err != nil {
 		return nil, nil, err
 	}
-	listing, err := findPackage(ctx, layout, index, identifier)
+	listing, err := findPackage(ctx, layout, index, identifier, limit)
 	if err != nil {
 		return nil, nil, errors.Join(err, layout.Close())
 	}
@@ -106,7 +106,7 @@ func layoutIndex(ctx context.Context, dir string) (oci.Index, error) {
 
 // findPackage reads the package that a tag or digest names, or the only one:
 // signatures and attestations are entries of the index as well.
-func findPackage(ctx context.Context, src oci.Source, index oci.Index, identifier string) (*pack.Listing, error) {
+func findPackage(ctx context.Context, src oci.Source, index oci.Index, identifier string, limit int64) (*pack.Listing, error) {
 	entries := slices.Clone(index.Manifests)
 	if identifier != "" {
 		entries = slices.DeleteFunc(entries, func(d oci.Descriptor) bool {
@@ -119,7 +119,7 @@ func findPackage(ctx context.Context, src oci.Source, index oci.Index, identifie
 		if slices.ContainsFunc(found, func(l *pack.Listing) bool { return l.Descriptor.Digest == d.Digest }) {
 			continue // it has another tag as well
 		}
-		listing, err := readEntry(ctx, src, d)
+		listing, err := readEntry(ctx, src, d, limit)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -148,7 +148,7 @@ func findPackage(ctx context.Context, src oci.Source, index oci.Index, identifie
 
 // readEntry reads what an entry of an index leads to, taken for what its content
 // says it is.
-func readEntry(ctx context.Context, src oci.Source, d oci.Descriptor) (*pack.Listing, error) {
+func readEntry(ctx context.Context, src oci.Source, d oci.Descriptor, limit int64) (*pack.Listing, error) {
 	content, err := oci.ReadAll(ctx, src, d, oci.MaxManifestBytes)
 	if err != nil {
 		return nil, err
@@ -157,7 +157,7 @@ func readEntry(ctx context.Context, src oci.Source, d oci.Descriptor) (*pack.Lis
 	if err != nil {
 		return nil, err
 	}
-	return pack.Read(ctx, src, r.Descriptor)
+	return pack.Read(ctx, src, r.Descriptor, limit)
 }
 
 // names lists the tags of a layout, and the digests of what has none.

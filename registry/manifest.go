@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 
+	"github.com/mcpwasm/mcpwasm/registry/cache"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
 )
@@ -36,5 +37,6 @@ func (c *Client) VerifyManifest(ctx context.Context, ref oci.Reference) (*Manife
 			return nil, err
 		}
 	}
+	cache.Keep(p.source, root.Digest)
 	return &Manifest{p.Reference, root.Descriptor, p.Verdict, p.source}, nil
 }

@@ -2,28 +2,27 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/mcpwasm/mcpwasm/plugins"
+	"github.com/mcpwasm/mcpwasm/registry/cache"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/registry/pack"
 	"github.com/mcpwasm/mcpwasm/registry/trust"
 )
 
 // Verify resolves a reference and verifies the package: signatures and
-// attestations by the policy, then what it asks for. Whatever is in the cache is
-// verified again. Only then its manifests are read, by digest.
+// attestations by the policy, and only then, by digest, its manifests and what it
+// asks for. Whatever is in the cache is verified again.
 //
 // A tag is resolved at the registry, always, so that it does not work offline. For a
 // reference with a digest the signatures in the cache are looked at first, and
 // the registry is asked if those do not satisfy the policy.
 //
 // Where the reference leads to an index, the signatures may be over the index or
-// over the package's manifest. Either binds the module: the index is hashed, and
-// has to list the manifest by its digest, which is hashed as well.
+// over the package's manifest. Either binds the module: the index is hashed, the
+// manifest is chosen in what was hashed, and is read by that digest.
 //
 // The error is a [*PackageError], which wraps [ErrSource] where the package cannot
 // be used, and of a refusal by the policy [trust.ErrUntrusted] too.
@@ -42,31 +41,48 @@ func (c *Client) verify(ctx context.Context, p *Package) error {
 	if err != nil {
 		return err
 	}
-	p.Reference.Digest = root.Digest
-	cached := ref.Digest != "" // then all that is needed may be there
-	unsigned := c.checkSignatures(ctx, p, root.Digest, cached)
-	if unsigned != nil && !oci.IsIndex(root.MediaType) && !c.config.AllowUnsigned {
+	p.Reference.Digest, p.Descriptor = root.Digest, root.Descriptor
+	if oci.IsIndex(root.MediaType) {
+		if p.Descriptor, err = pack.Choose(root.content); err != nil {
+			return err
+		}
+	}
+	// Nothing but the root and signatures was read so far, and nothing else is
+	// unless they hold.
+	unsigned := c.checkPackage(ctx, p, ref.Digest != "")
+	if unsigned != nil && !c.config.AllowUnsigned {
 		return unsigned
 	}
-	listing, err := pack.Read(ctx, src, root.Descriptor)
+	listing, err := pack.Read(ctx, src, p.Descriptor, c.config.MaxBytes)
 	if err != nil {
 		return err
 	}
 	p.Listing = *listing
-	if err := root.leadsTo(p.Descriptor.Digest); err != nil {
-		return err
-	}
-	if unsigned != nil && p.Descriptor.Digest != root.Digest {
-		if unsigned = c.checkSignatures(ctx, p, p.Descriptor.Digest, cached); unsigned != nil {
-			unsigned = fmt.Errorf("neither the index %s nor the package in it: %w", root.Digest, unsigned)
-		}
-	}
 	if unsigned != nil {
 		if err := c.allowUnsigned(ctx, p, "package", unsigned); err != nil {
 			return err
 		}
 	}
-	return c.checkCapabilities(p)
+	if err := c.checkCapabilities(p); err != nil {
+		return err
+	}
+	cache.Keep(src, p.Reference.Digest, p.Descriptor.Digest)
+	return nil
+}
+
+// checkPackage asks the policy about what a reference resolved to, and, where that
+// is an index, about the manifest in it. cached says that all that is needed may
+// be in the cache.
+func (c *Client) checkPackage(ctx context.Context, p *Package, cached bool) error {
+	root, manifest := p.Reference.Digest, p.Descriptor.Digest
+	err := c.checkSignatures(ctx, p, root, cached)
+	if err == nil || manifest == root || errors.Is(err, trust.ErrNoRule) {
+		return err
+	}
+	if err = c.checkSignatures(ctx, p, manifest, cached); err != nil {
+		return fmt.Errorf("neither the index %s nor the package in it: %w", root, err)
+	}
+	return nil
 }
 
 // allowUnsigned takes something for which nobody vouches, if the operator allows
@@ -116,15 +132,7 @@ func (c *Client) checkCapabilities(p *Package) error {
 // taken for what its content says it is.
 type root struct {
 	oci.Descriptor
-	index []oci.Descriptor // what an index lists
-}
-
-// leadsTo makes sure that a package's manifest is the root, or listed by it.
-func (r root) leadsTo(digest string) error {
-	if digest == r.Digest || slices.ContainsFunc(r.index, func(d oci.Descriptor) bool { return d.Digest == digest }) {
-		return nil
-	}
-	return fmt.Errorf("%w: %s does not lead to the manifest %s", oci.ErrContent, r.Digest, digest)
+	content []byte
 }
 
 // resolve reads what a reference names. Of the descriptor only the digest is
@@ -147,20 +155,11 @@ func (c *Client) resolve(ctx context.Context, ref oci.Reference, src oci.Source)
 	return parseRoot(d.Digest, content)
 }
 
-// parseRoot reads a manifest, or an index as far as what it lists.
+// parseRoot says what the content of a manifest or an index is.
 func parseRoot(digest string, content []byte) (root, error) {
 	mediaType, err := oci.ManifestType(content)
 	if err != nil {
 		return root{}, fmt.Errorf("%s: %w: %w", digest, pack.ErrPackage, err)
 	}
-	r := root{Descriptor: oci.Descriptor{MediaType: mediaType, Digest: digest, Size: int64(len(content))}}
-	if !oci.IsIndex(mediaType) {
-		return r, nil
-	}
-	var index oci.Index
-	if err := json.Unmarshal(content, &index); err != nil {
-		return root{}, fmt.Errorf("%s: %w: it is no index: %w", digest, pack.ErrPackage, err)
-	}
-	r.index = index.Manifests
-	return r, nil
+	return root{oci.Descriptor{MediaType: mediaType, Digest: digest, Size: int64(len(content))}, content}, nil
 }

@@ -132,6 +132,7 @@ func wantList(t *testing.T, src oci.Source, subject string, want []oci.Descripto
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("Referrers = %v, %v; want %v", got, err, want)
 	}
+	Keep(src, subject)
 }
 
 // TestVerifyDamage finds what is damaged by itself, and removes it if it is told to.

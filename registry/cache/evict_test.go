@@ -173,6 +173,7 @@ func TestPinned(t *testing.T) {
 	}
 	_, err := src.Resolve(t.Context(), "sha256-"+hexOf(index.Digest)+".sig")
 	must(t, err)
+	Keep(src, index.Digest, pkg.Digest, signature.Digest)
 
 	pins, broken = []string{index.Digest, "nonsense"}, errors.New("the lock file is damaged")
 	if p, err := c.Prune(t.Context(), PruneOptions{MaxBytes: -1}); !errors.Is(err, broken) || len(p.Removed) > 0 {

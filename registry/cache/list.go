@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/mcpwasm/mcpwasm/registry/oci"
@@ -24,7 +25,7 @@ type list struct {
 	// same package has signatures of its own.
 	Repository string `json:"repository"`
 	// Name is the digest that these are the referrers of, or the tag that names
-	// the only one of them.
+	// or named them, the last one first.
 	Name      string           `json:"name"`
 	Manifests []oci.Descriptor `json:"manifests"`
 }
@@ -101,8 +102,8 @@ func (l *list) check() error {
 		return errors.New("it is of neither a digest nor a signature's tag")
 	case len(l.Manifests) > oci.MaxReferrers:
 		return errors.New("it is too long")
-	case isDerived(l.Name) && len(l.Manifests) != 1:
-		return errors.New("a tag names one manifest")
+	case isDerived(l.Name) && len(l.Manifests) == 0:
+		return errors.New("a tag names a manifest")
 	}
 	for _, d := range l.Manifests {
 		if err := d.Check(oci.MaxManifestBytes); err != nil {
@@ -120,15 +121,29 @@ func (l *list) subject() string {
 	return l.Name
 }
 
-// keepList keeps a list in place of the last one; nil for a tag removes it. What
+// maxGone bounds what is kept of a list that the registry does not have any more.
+const maxGone = 16
+
+// keepList keeps a list before what was kept. That the registry does not list
+// something is no reason to forget it: hiding it for once would end offline use. What
 // cannot be kept is asked for again.
 func (c *Cache) keepList(repository, name string, manifests []oci.Descriptor) {
-	file := listPath(repository, name)
-	if manifests == nil && isDerived(name) {
-		_ = c.root.Remove(file) // most often there is none
+	if len(manifests) == 0 && isDerived(name) {
 		return
 	}
-	content, err := encodeList(list{repository, name, manifests})
+	file := listPath(repository, name)
+	kept, known := slices.Clone(manifests), map[string]bool{}
+	for _, d := range manifests {
+		known[d.Digest] = true
+	}
+	if old, err := c.readList(file); err == nil {
+		for _, d := range old.Manifests {
+			if !known[d.Digest] && len(kept) < min(len(manifests)+maxGone, oci.MaxReferrers) {
+				kept, known[d.Digest] = append(kept, d), true
+			}
+		}
+	}
+	content, err := encodeList(list{repository, name, kept})
 	if err == nil {
 		if old, readErr := c.readSmall(file); readErr == nil && bytes.Equal(old, content) {
 			return

@@ -25,6 +25,7 @@ func TestSignatureTag(t *testing.T) {
 		if found && (err != nil || d.Digest != signature.Digest) || !found && !errors.Is(err, oci.ErrNotFound) {
 			t.Errorf("Resolve(%s) = %v, %v; want it found: %t", name, d, err, found)
 		}
+		Keep(src, "sha256:"+strings.Repeat("a", 64))
 	}
 	resolve(offline, tag, false)
 	resolve(online, tag, true)
@@ -32,9 +33,57 @@ func TestSignatureTag(t *testing.T) {
 	resolve(offline, tag, true)
 	resolve(offline, "latest", false)
 	resolve(c.Source("other.example/a", nil), tag, false)
+	// That it is gone is no reason to forget it; another one comes before it.
 	delete(u.Named, tag)
 	resolve(online, tag, false)
-	resolve(offline, tag, false)
+	resolve(offline, tag, true)
+	older := signature
+	signature = describe([]byte("another signature"))
+	u.Named[tag] = signature
+	resolve(online, tag, true)
+	resolve(offline, tag, true)
+	if all, err := oci.ResolveAll(t.Context(), offline, tag); err != nil || len(all) != 2 || all[1].Digest != older.Digest {
+		t.Errorf("ResolveAll = %v, %v", all, err)
+	}
+	if all, err := oci.ResolveAll(t.Context(), offline, "latest"); !errors.Is(err, oci.ErrNotFound) {
+		t.Errorf("ResolveAll of another tag = %v, %v", all, err)
+	}
+}
+
+// TestListsAreMerged keeps what a registry does not list any more, and nothing that
+// did not vouch.
+func TestListsAreMerged(t *testing.T) {
+	c, _ := newCache(t, Options{})
+	u := newUpstream()
+	subject := oci.DigestOf([]byte("subject"))
+	many := func(from, to int) (list []oci.Descriptor) {
+		for i := from; i < to; i++ {
+			list = append(list, describe(fmt.Append(nil, i)))
+		}
+		return list
+	}
+	answer := func(list []oci.Descriptor, keep bool, want []oci.Descriptor) {
+		t.Helper()
+		u.Referring[subject] = list
+		src := c.Source(repository, u)
+		if got, err := src.Referrers(t.Context(), subject); err != nil || len(got) != len(list) {
+			t.Fatalf("Referrers = %v, %v", got, err)
+		}
+		Keep(src, oci.DigestOf(nil)) // of something else
+		if keep {
+			Keep(src, subject)
+		}
+		wantList(t, c.Source(repository, nil), subject, want)
+	}
+	answer(many(0, 2), false, nil)
+	answer(many(0, 2), true, many(0, 2))
+	answer(many(7, 8), false, many(0, 2))
+	answer(nil, true, many(0, 2))
+	answer(many(1, 3), true, append(many(1, 3), many(0, 1)...))
+	answer(many(10, 40), true, append(many(10, 40), append(many(1, 3), many(0, 1)...)...))
+	answer(many(50, 60), true, append(many(50, 60), many(10, 10+maxGone)...))
+	answer(many(100, 100+oci.MaxReferrers), true, many(100, 100+oci.MaxReferrers))
+	Keep(u, subject) // it is no cache
 }
 
 // TestResolveDigest describes a manifest by its content, whoever else says what.
@@ -76,9 +125,11 @@ func TestListsAreBounded(t *testing.T) {
 		d.Data = []byte("data")
 		u.Referring[subject] = append(u.Referring[subject], d)
 	}
-	if got, err := c.Source(repository, u).Referrers(t.Context(), subject); err != nil || len(got) != oci.MaxReferrers {
+	src := c.Source(repository, u)
+	if got, err := src.Referrers(t.Context(), subject); err != nil || len(got) != oci.MaxReferrers {
 		t.Fatalf("%d referrers, %v", len(got), err)
 	}
+	Keep(src, subject)
 	got, err := c.Source(repository, nil).Referrers(t.Context(), subject)
 	if err != nil || len(got) != oci.MaxReferrers || got[7].Digest != u.Referring[subject][7].Digest || got[7].Annotations != nil || got[7].Data != nil {
 		t.Fatalf("offline: %d referrers, %v", len(got), err)

@@ -8,6 +8,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
@@ -17,7 +18,8 @@ import (
 // and is kept. A tag is resolved upstream always; referrers are asked for
 // upstream, and taken from the cache where upstream is nil, as are tags of the
 // form in which signatures are found ("sha256-<hex>.sig"). Without upstream nothing is
-// fetched, and what is not in the cache is [oci.ErrNotFound].
+// fetched, and what is not in the cache is [oci.ErrNotFound]. Of lists only those are
+// kept that [Keep] was called for.
 //
 // Content that cannot be kept, since the disk is full or the folder may not be
 // written to, is used all the same, and that is logged.
@@ -32,12 +34,41 @@ type source struct {
 	c          *Cache
 	repository string
 	upstream   oci.Source // nil for none
+
+	mu       sync.Mutex
+	answered []list // by upstream, since the source was made
 }
 
 var (
-	_ oci.Source     = (*source)(nil)
-	_ oci.ByteSource = (*source)(nil)
+	_ oci.NamesSource = (*source)(nil)
+	_ oci.ByteSource  = (*source)(nil)
 )
+
+// Keep has the lists kept that upstream answered for digests: their referrers, and
+// the manifests behind their tags. It is called once a package is accepted, so that
+// no answer that does not vouch for it takes the place of one that did. Sources of other
+// kinds keep nothing.
+func Keep(src oci.Source, digests ...string) {
+	s, ok := src.(*source)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.answered {
+		if slices.Contains(digests, l.subject()) {
+			s.c.keepList(l.Repository, l.Name, l.Manifests)
+		}
+	}
+}
+
+// answer remembers what upstream answered last.
+func (s *source) answer(name string, manifests []oci.Descriptor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answered = slices.DeleteFunc(s.answered, func(l list) bool { return l.Name == name })
+	s.answered = append(s.answered, list{s.repository, name, slices.Clone(manifests)})
+}
 
 // attempts bounds how often content is read again that other processes or
 // somebody else keep changing.
@@ -48,23 +79,42 @@ func (s *source) Resolve(ctx context.Context, name string) (oci.Descriptor, erro
 	if oci.IsDigest(name) {
 		return s.resolveDigest(ctx, name)
 	}
-	if s.upstream == nil {
-		if list := s.c.list(s.repository, name); isDerived(name) && len(list) == 1 {
-			return list[0], nil
+	if isDerived(name) {
+		all, err := s.ResolveAll(ctx, name)
+		if err != nil {
+			return oci.Descriptor{}, err
 		}
-		return oci.Descriptor{}, fmt.Errorf("%s:%s: %w in the cache, and tags are resolved at the registry only", s.repository, name, oci.ErrNotFound)
+		return all[0], nil
 	}
-	d, err := s.upstream.Resolve(ctx, name)
-	if !isDerived(name) {
-		return d, err
+	if s.upstream == nil {
+		return oci.Descriptor{}, s.unresolved(name)
 	}
-	if errors.Is(err, oci.ErrNotFound) {
-		s.c.keepList(s.repository, name, nil)
+	return s.upstream.Resolve(ctx, name)
+}
+
+// unresolved says that a tag does not lead anywhere offline.
+func (s *source) unresolved(name string) error {
+	return fmt.Errorf("%s:%s: %w in the cache, and tags are resolved at the registry only", s.repository, name, oci.ErrNotFound)
+}
+
+// ResolveAll implements [oci.NamesSource], for tags that are made of a digest.
+func (s *source) ResolveAll(ctx context.Context, name string) ([]oci.Descriptor, error) {
+	if s.upstream == nil {
+		if isDerived(name) {
+			if list := s.c.list(s.repository, name); len(list) > 0 {
+				return list, nil
+			}
+		}
+		return nil, s.unresolved(name)
 	}
-	if err == nil {
-		s.c.keepList(s.repository, name, []oci.Descriptor{d})
+	all, err := oci.ResolveAll(ctx, s.upstream, name)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%s:%s: %w", s.repository, name, oci.ErrNotFound)
 	}
-	return d, err
+	if err == nil && isDerived(name) {
+		s.answer(name, all)
+	}
+	return all, err
 }
 
 var formDerived = regexp.MustCompile(`^sha256-([0-9a-f]{64})(\.[a-z]{1,16})?$`)
@@ -108,7 +158,7 @@ func (s *source) Referrers(ctx context.Context, digest string) ([]oci.Descriptor
 	if len(list) > oci.MaxReferrers {
 		return nil, fmt.Errorf("%s@%s: %d referrers, more than the %d allowed", s.repository, digest, len(list), oci.MaxReferrers)
 	}
-	s.c.keepList(s.repository, digest, list)
+	s.answer(digest, list)
 	return slices.Clone(list), nil
 }
 

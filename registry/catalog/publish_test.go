@@ -166,7 +166,7 @@ func TestCheckServerName(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			l, err := pack.Read(context.Background(), s.repository(tt.ref), tt.d)
+			l, err := pack.Read(context.Background(), s.repository(tt.ref), tt.d, 1<<20)
 			if err != nil {
 				t.Fatal(err)
 			}

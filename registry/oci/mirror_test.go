@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,13 +65,18 @@ func read(t *testing.T, from oci.Source, a artifact) error {
 func TestMirror(t *testing.T) {
 	t.Run("has everything", func(t *testing.T) {
 		mirror := serve(t, memoryRegistry(ociserver.Options{}))
-		origin := &recorder{Handler: http.NotFoundHandler()}
+		origin := &recorder{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.Contains(r.URL.Path, "/referrers/") && !strings.Contains(r.URL.Path, "/manifests/sha256-") {
+				t.Errorf("the registry was asked for %s", r.URL.Path)
+			}
+			http.NotFound(w, r)
+		})}
 		from, log := mirroredRepository(t, serve(t, origin), mirror)
 		if err := read(t, from, fill(t, mirror, "copies/acme/weather")); err != nil {
 			t.Error(err)
 		}
-		if _, asked := origin.seen(); asked > 0 || log.Len() > 0 {
-			t.Errorf("the registry was asked %d times: %s", asked, log)
+		if log.Len() > 0 {
+			t.Errorf("log: %s", log)
 		}
 	})
 	t.Run("has nothing", func(t *testing.T) {
@@ -123,6 +129,85 @@ func TestMirror(t *testing.T) {
 			t.Errorf("it was asked %d times", asked)
 		}
 	})
+}
+
+// TestMirrorLacksSignatures joins what a registry and its mirror list, and does
+// without the registry where that is down.
+func TestMirrorLacksSignatures(t *testing.T) {
+	repositoryAt := func(host, path string) oci.Target {
+		remotes, err := oci.NewRemotes(plain(host))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return remotes.Repository(oci.Reference{Registry: host, Repository: path})
+	}
+	origin, mirror := serve(t, memoryRegistry(ociserver.Options{})), serve(t, memoryRegistry(ociserver.Options{}))
+	a := fill(t, origin, "acme/weather")
+	fill(t, mirror, "copies/acme/weather") // the same package, with the same referrer
+	from, log := mirroredRepository(t, origin, mirror)
+	const tag = "sha256-x.sig"
+	var digests []string
+	for at, to := range map[string]oci.Target{"origin": repositoryAt(origin, "acme/weather"), "mirror": repositoryAt(mirror, "copies/acme/weather")} {
+		signature := newArtifact(t, "application/about", &a.descriptor, []byte("signature at the "+at))
+		signature.push(t, to)
+		if err := to.Tag(t.Context(), signature.descriptor, tag); err != nil {
+			t.Fatal(err)
+		}
+		digests = append(digests, signature.descriptor.Digest)
+	}
+	list, err := from.Referrers(t.Context(), a.descriptor.Digest)
+	if err != nil || len(list) != 3 {
+		t.Fatalf("Referrers = %v, %v", list, err)
+	}
+	named, err := oci.ResolveAll(t.Context(), from, tag)
+	if err != nil || len(named) != 2 {
+		t.Fatalf("ResolveAll = %v, %v", named, err)
+	}
+	for _, all := range [][]oci.Descriptor{list, named} {
+		for _, digest := range digests {
+			if !slices.ContainsFunc(all, func(d oci.Descriptor) bool { return d.Digest == digest }) {
+				t.Errorf("%s is not in %v", digest, all)
+			}
+		}
+		for _, d := range all {
+			if _, err := oci.ReadAll(t.Context(), from, d, 1<<20); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := oci.ResolveAll(t.Context(), from, "other"); !errors.Is(err, oci.ErrNotFound) || log.Len() > 0 {
+		t.Errorf("a tag that nobody has: %v; log: %s", err, log)
+	}
+
+	dead := httptest.NewServer(nil)
+	dead.Close()
+	down := strings.TrimPrefix(dead.URL, "http://")
+	from, log = mirroredRepository(t, down, mirror)
+	for range 2 {
+		if list, err := from.Referrers(t.Context(), a.descriptor.Digest); err != nil || len(list) != 2 {
+			t.Errorf("the registry is down: %v, %v", list, err)
+		}
+		if named, err := oci.ResolveAll(t.Context(), from, tag); err != nil || len(named) != 1 {
+			t.Errorf("the registry is down: %v, %v", named, err)
+		}
+		if _, err := oci.ResolveAll(t.Context(), from, "other"); !errors.Is(err, oci.ErrNotFound) {
+			t.Errorf("the registry is down: %v", err)
+		}
+		// Nobody says that there are none.
+		if list, err := from.Referrers(t.Context(), oci.DigestOf(nil)); err == nil {
+			t.Errorf("the registry is down: %v", list)
+		}
+	}
+	if n := strings.Count(log.String(), "going on with mirrors only"); n != 1 {
+		t.Errorf("told %d times: %s", n, log)
+	}
+	from, _ = mirroredRepository(t, down, down)
+	if _, err := oci.ResolveAll(t.Context(), from, tag); err == nil || errors.Is(err, oci.ErrNotFound) {
+		t.Errorf("both are down: %v", err)
+	}
+	if list, err := from.Referrers(t.Context(), a.descriptor.Digest); err == nil {
+		t.Errorf("both are down: %v", list)
+	}
 }
 
 func TestTLS(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -40,10 +41,8 @@ type mirrorOf struct {
 type mirrored struct {
 	*repository // the registry itself
 	mirrors     []mirrorOf
+	down        *atomic.Bool // it did not answer when mirrors did
 }
-
-// errNothing is for a mirror that has an answer, but nothing in it.
-var errNothing = fmt.Errorf("the mirror has none: %w", ErrNotFound)
 
 // read asks the mirrors in their order, then the registry itself.
 func (m *mirrored) read(ctx context.Context, what string, ask func(*repository) error) error {
@@ -111,16 +110,83 @@ func (f *fetched) watch(e mirrorOf, origin *repository) {
 	}
 }
 
-// Referrers implements [Source]. A mirror without any is no answer, since many
-// copy what was asked for only.
-func (m *mirrored) Referrers(ctx context.Context, digest string) (all []Descriptor, err error) {
-	err = m.read(ctx, digest, func(r *repository) (err error) {
-		if all, err = r.Referrers(ctx, digest); err == nil && len(all) == 0 && r != m.repository {
-			return errNothing
-		}
-		return err
-	})
-	return all, err
+// Referrers implements [Source]: what the registry and its mirrors list together.
+// A mirror may have copied some of it only.
+func (m *mirrored) Referrers(ctx context.Context, digest string) ([]Descriptor, error) {
+	all, _, err := m.join(ctx, "referrers of "+digest, func(r *repository) ([]Descriptor, error) { return r.Referrers(ctx, digest) })
+	if len(all) > 0 {
+		return all, ctx.Err()
+	}
+	return nil, err
 }
 
-var _ Target = (*mirrored)(nil)
+// ResolveAll implements [NamesSource]: what the tag names at the registry and at its
+// mirrors. Mirrors that do not have it are an answer where the registry is down.
+func (m *mirrored) ResolveAll(ctx context.Context, tag string) ([]Descriptor, error) {
+	all, answered, err := m.join(ctx, tag, func(r *repository) ([]Descriptor, error) {
+		d, err := r.Resolve(ctx, tag)
+		return []Descriptor{d}, err
+	})
+	switch {
+	case len(all) > 0:
+		return all, ctx.Err()
+	case err == nil || answered:
+		return nil, m.about(tag, ErrNotFound)
+	}
+	return nil, err
+}
+
+// join asks the registry and all mirrors, and returns what each of them has, the
+// registry's first and at most [MaxReferrers]; whether a mirror answered; and why the registry did not. A
+// registry that did not is not asked again as long as mirrors answer.
+func (m *mirrored) join(ctx context.Context, what string, ask func(*repository) ([]Descriptor, error)) (all []Descriptor, answered bool, err error) {
+	var copied []Descriptor
+	for _, each := range m.mirrors {
+		if each.failed.Load() {
+			continue
+		}
+		list, err := ask(each.repo)
+		switch {
+		case ctx.Err() != nil:
+			return nil, false, ctx.Err()
+		case err == nil:
+			copied, answered = append(copied, list...), true
+		case errors.Is(err, ErrNotFound):
+			answered = true
+		default:
+			each.fail(m.repository, err)
+		}
+	}
+	err = errDown
+	if !answered || !m.down.Load() {
+		all, err = ask(m.repository)
+	}
+	if errors.Is(err, ErrNotFound) {
+		all, err = nil, nil
+	}
+	if err != nil && ctx.Err() == nil {
+		all = nil
+		if answered && !m.down.Swap(true) {
+			m.log.Warn("going on with mirrors only", "repository", m.name, "wanted", what, "error", err)
+		}
+	}
+	for _, d := range copied {
+		if len(all) == MaxReferrers {
+			m.log.Warn("leaving out what mirrors list besides", "repository", m.name, "wanted", what, "allowed", MaxReferrers)
+			break
+		}
+		if !slices.ContainsFunc(all, func(o Descriptor) bool { return o.Digest == d.Digest }) {
+			all = append(all, d)
+		}
+	}
+	return all, answered, err
+}
+
+// errDown stands for why the registry did not answer the last time, which was
+// logged.
+var errDown = errors.New("the registry did not answer, and its mirrors have nothing")
+
+var (
+	_ Target      = (*mirrored)(nil)
+	_ NamesSource = (*mirrored)(nil)
+)

@@ -146,6 +146,28 @@ type ByteSource interface {
 	Bytes(ctx context.Context, d Descriptor, limit int64) ([]byte, error)
 }
 
+// NamesSource is a [Source] where one tag may stand for several manifests: the
+// registry and its mirrors may each have another one.
+type NamesSource interface {
+	Source
+	// ResolveAll returns all that a tag names; where that is nothing the error
+	// wraps [ErrNotFound].
+	ResolveAll(ctx context.Context, tag string) ([]Descriptor, error)
+}
+
+// ResolveAll returns what a tag names: of a [NamesSource] all of it. It is for tags
+// behind which signatures are, and which say nothing about what runs.
+func ResolveAll(ctx context.Context, src Source, tag string) ([]Descriptor, error) {
+	if n, ok := src.(NamesSource); ok {
+		return n.ResolveAll(ctx, tag)
+	}
+	d, err := src.Resolve(ctx, tag)
+	if err != nil {
+		return nil, err
+	}
+	return []Descriptor{d}, nil
+}
+
 // ReadAll reads content of at most limit bytes and checks it against its
 // descriptor, whatever the source did; of a [ByteSource] the source does that.
 func ReadAll(ctx context.Context, src Source, d Descriptor, limit int64) ([]byte, error) {

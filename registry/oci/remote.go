@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	orasregistry "oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote"
@@ -84,7 +85,8 @@ type Remotes struct {
 	auth       *auth.Client
 	store      credentialStore
 	log        *slog.Logger
-	mirrors    map[string][]*mirror // by registry
+	mirrors    map[string][]*mirror    // by registry
+	down       map[string]*atomic.Bool // of registries with mirrors
 }
 
 // NewRemotes checks a configuration: a CA file that cannot be read, or a mirror
@@ -95,7 +97,7 @@ func newRemotes(c Config, l limits) (*Remotes, error) {
 	if c.UserAgent == "" {
 		c.UserAgent = "mcpwasm"
 	}
-	r := &Remotes{config: c, limits: l, log: c.Log, mirrors: map[string][]*mirror{}}
+	r := &Remotes{config: c, limits: l, log: c.Log, mirrors: map[string][]*mirror{}, down: map[string]*atomic.Bool{}}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -108,6 +110,7 @@ func newRemotes(c Config, l limits) (*Remotes, error) {
 		if err := r.transports.add(name, settings); err != nil {
 			return nil, err
 		}
+		r.down[name] = &atomic.Bool{}
 		for _, text := range settings.Mirrors {
 			m, err := parseMirror(text)
 			if err != nil {
@@ -141,7 +144,7 @@ func (r *Remotes) Repository(ref Reference) Target {
 	if len(mirrors) == 0 {
 		return origin
 	}
-	m := &mirrored{repository: origin}
+	m := &mirrored{repository: origin, down: r.down[ref.Registry]}
 	for _, each := range mirrors {
 		m.mirrors = append(m.mirrors, mirrorOf{each, r.repository(each.registry, each.prefix+ref.Repository)})
 	}

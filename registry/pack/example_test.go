@@ -29,7 +29,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	found, err := pack.Read(ctx, repository, d)
+	found, err := pack.Read(ctx, repository, d, 1<<20)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func FuzzRead(f *testing.F) {
 		}
 		d := oci.Describe(mediaType, top)
 		to.Blobs[d.Digest] = top
-		l, err := Read(t.Context(), to, d)
+		l, err := Read(t.Context(), to, d, 1<<20)
 		if err == nil && (l.Layout == "" || !slices.ContainsFunc(l.Manifest.Layers, func(d oci.Descriptor) bool { return d.Digest == l.Wasm.Digest })) {
 			t.Errorf("a listing of nothing: %+v", l)
 		}

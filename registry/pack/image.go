@@ -44,42 +44,30 @@ var tarTypes = []string{
 
 func notTar(d oci.Descriptor) bool { return !slices.Contains(tarTypes, d.MediaType) }
 
-// sniff finds the layers whose content begins as a module does. oras calls a file
-// a tar unless it is told otherwise.
-func sniff(ctx context.Context, src oci.Source, layers []oci.Descriptor) (raw []oci.Descriptor, err error) {
-	if len(layers) > maxSniffed {
+// findModules finds the layers that are modules among those of unknown types: oras
+// calls a file a tar unless it is told otherwise. What decides was hashed, so that
+// a registry cannot have one layer taken for another.
+func findModules(ctx context.Context, src oci.Source, layers []oci.Descriptor, limit int64) (raw []oci.Descriptor, err error) {
+	if len(layers) > maxUnknown {
 		return nil, nil
 	}
+	left := limit
 	for _, d := range layers {
-		yes, err := startsAsWasm(ctx, src, d)
-		if err != nil {
-			return nil, fmt.Errorf("read the package's layer: %w", err)
+		if d.Size > left { // before any is fetched
+			return nil, refuse("layers of unknown types have more than the %d bytes allowed together: a layer of type %s is taken without looking at the others", limit, MediaTypeWasm)
 		}
-		if yes {
+		left -= max(d.Size, 0)
+	}
+	for _, d := range layers {
+		content, err := readPart(ctx, src, "layer", d, limit)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.HasPrefix(content, []byte("\x00asm")) {
 			raw = append(raw, d)
 		}
 	}
 	return raw, nil
-}
-
-func startsAsWasm(ctx context.Context, src oci.Source, d oci.Descriptor) (bool, error) {
-	const magic = "\x00asm"
-	if d.Size < int64(len(magic)) {
-		return false, nil
-	}
-	if err := d.Check(d.Size); err != nil {
-		return false, err
-	}
-	r, err := src.Fetch(ctx, d)
-	if err != nil {
-		return false, err
-	}
-	defer r.Close() //nolint:errcheck // it was only read
-	start := make([]byte, len(magic))
-	if _, err := io.ReadFull(r, start); err != nil {
-		return false, err
-	}
-	return string(start) == magic, nil
 }
 
 // imageModule finds the module in an image: in the topmost layer that has it,

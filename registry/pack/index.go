@@ -6,11 +6,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
 
 // maxEntries bounds the entries of an index.
 const maxEntries = 1000
+
+// Choose finds, in the content of an index, the manifest that [Read] would read.
+func Choose(index []byte) (oci.Descriptor, error) {
+	if err := wire.Check(index); err != nil {
+		return oci.Descriptor{}, refuse("OCI index: %w", err)
+	}
+	return choose(index)
+}
 
 // choose finds the entry of an index that has the module: the one for Wasm, or
 // the only one.

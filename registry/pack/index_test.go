@@ -40,7 +40,7 @@ func TestReadIndex(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			l, err := Read(t.Context(), to, putJSON(t, to, oci.MediaTypeIndex, oci.Index{SchemaVersion: 2, MediaType: oci.MediaTypeIndex, Manifests: tt.entries}))
+			l, err := Read(t.Context(), to, putJSON(t, to, oci.MediaTypeIndex, oci.Index{SchemaVersion: 2, MediaType: oci.MediaTypeIndex, Manifests: tt.entries}), 1<<20)
 			if tt.want != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("error %v, want one with %q", err, tt.want)
@@ -74,7 +74,7 @@ func TestReadIndexRefuses(t *testing.T) {
 			to := ocitest.New()
 			d := oci.Describe(oci.MediaTypeIndex, []byte(tt.content))
 			to.Blobs[d.Digest] = []byte(tt.content)
-			if _, err := Read(t.Context(), to, d); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := Read(t.Context(), to, d, 1<<20); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want one with %q", err, tt.want)
 			}
 		})

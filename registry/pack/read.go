@@ -17,8 +17,8 @@ const (
 	maxConfigBytes = 1 << 20
 	// maxLayers is as many as overlay file systems take, and so as images have.
 	maxLayers = 128
-	// maxSniffed is how many layers of unknown types are looked into.
-	maxSniffed = 16
+	// maxUnknown is how many layers of unknown types are looked into.
+	maxUnknown = 16
 )
 
 // wasmTypes are the media types of a raw module: that of the CNCF layout, and
@@ -36,9 +36,12 @@ var imageConfigTypes = []string{"application/vnd.oci.image.config.v1+json", "app
 // a manifest, or an index with an entry for Wasm or just one entry. Of an image
 // it is not known whether the module is there until it is read.
 //
+// Where no layer is of a type that is known, each is read and hashed, to see
+// which one is a module: together they have at most limit bytes.
+//
 // An error that is about the package wraps [ErrPackage] and says what was found
 // in the module's place.
-func Read(ctx context.Context, src oci.Source, d oci.Descriptor) (*Listing, error) {
+func Read(ctx context.Context, src oci.Source, d oci.Descriptor, limit int64) (*Listing, error) {
 	content, err := readManifest(ctx, src, d)
 	if err != nil {
 		return nil, err
@@ -55,7 +58,7 @@ func Read(ctx context.Context, src oci.Source, d oci.Descriptor) (*Listing, erro
 	if l.Manifest, err = parseManifest(d, content); err != nil {
 		return nil, err
 	}
-	if err := l.recognise(ctx, src); err != nil {
+	if err := l.recognise(ctx, src, limit); err != nil {
 		return nil, err
 	}
 	configuration, err := readPart(ctx, src, "config", l.Manifest.Config, maxConfigBytes)
@@ -138,7 +141,7 @@ func unmarshal(content []byte, into ...any) error {
 }
 
 // recognise finds the layout and the layer with the module.
-func (l *Listing) recognise(ctx context.Context, src oci.Source) error {
+func (l *Listing) recognise(ctx context.Context, src oci.Source, limit int64) error {
 	layers := l.Manifest.Layers
 	if slices.ContainsFunc(layers, ofType(MediaTypeManifest)) {
 		if len(layers) != 2 || layers[0].MediaType != MediaTypeWasm || layers[1].MediaType != MediaTypeManifest {
@@ -154,7 +157,7 @@ func (l *Listing) recognise(ctx context.Context, src oci.Source) error {
 	}
 	if len(raw) == 0 {
 		var err error
-		if raw, err = sniff(ctx, src, layers); err != nil {
+		if raw, err = findModules(ctx, src, layers, limit); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -59,7 +60,7 @@ var emptyConfig = part{oci.MediaTypeEmpty, "{}"}
 // readAll reads a package and its module.
 func readAll(t testing.TB, src oci.Source, d oci.Descriptor) (*Listing, []byte, error) {
 	t.Helper()
-	l, err := Read(context.Background(), src, d)
+	l, err := Read(context.Background(), src, d, 1<<20)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -162,7 +163,7 @@ func TestReadRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			to := ocitest.New()
-			_, err := Read(t.Context(), to, artifact(t, to, "", tt.config, tt.layers...))
+			_, err := Read(t.Context(), to, artifact(t, to, "", tt.config, tt.layers...), 1<<20)
 			if !errors.Is(err, ErrPackage) || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v, want one line with %q", err, tt.want)
 			}
@@ -187,12 +188,12 @@ func TestReadRefusesManifests(t *testing.T) {
 			to := ocitest.New()
 			d := oci.Describe(tt.mediaType, []byte(tt.content))
 			to.Blobs[d.Digest] = []byte(tt.content)
-			if _, err := Read(t.Context(), to, d); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+			if _, err := Read(t.Context(), to, d, 1<<20); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v, want one line with %q", err, tt.want)
 			}
 		})
 	}
-	if _, err := Read(t.Context(), ocitest.New(), oci.Descriptor{MediaType: oci.MediaTypeManifest, Digest: "sha256:\x1b", Size: 1}); !errors.Is(err, ErrPackage) {
+	if _, err := Read(t.Context(), ocitest.New(), oci.Descriptor{MediaType: oci.MediaTypeManifest, Digest: "sha256:\x1b", Size: 1}, 1<<20); !errors.Is(err, ErrPackage) {
 		t.Errorf("a digest that is none: %v", err)
 	}
 }
@@ -230,11 +231,48 @@ func TestModuleRefuses(t *testing.T) {
 	if _, _, err := readAll(t, to, d); !errors.Is(err, plugins.ErrModule) {
 		t.Errorf("no module: %v", err)
 	}
-	l, err := Read(t.Context(), to, artifact(t, to, "", emptyConfig, part{MediaTypeWasm, string(stdioModule)}))
+	l, err := Read(t.Context(), to, artifact(t, to, "", emptyConfig, part{MediaTypeWasm, string(stdioModule)}), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Module(t.Context(), to, int64(len(stdioModule))-1); err == nil || !strings.Contains(err.Error(), "allowed") {
 		t.Errorf("above the limit: %v", err)
 	}
+}
+
+// TestReadUnknownTypes looks at layers of unknown types as a whole, hashed, and at
+// none before it is known how large they are together.
+func TestReadUnknownTypes(t *testing.T) {
+	wasm, text := part{"application/octet-stream", string(stdioModule)}, part{"text/plain", "hello"}
+	both := part{"application/octet-stream", string(reactorModule)}
+	to := ocitest.New()
+	fetched := &counting{Memory: to}
+	d := artifact(t, to, "", emptyConfig, wasm, text)
+	size := int64(len(wasm.content) + len(text.content))
+	if _, err := Read(t.Context(), fetched, d, size-1); !errors.Is(err, ErrPackage) || !strings.Contains(err.Error(), "together") || fetched.n != 1 {
+		t.Errorf("too large together: %v, after %d fetches", err, fetched.n)
+	}
+	if l, err := Read(t.Context(), to, d, size); err != nil || l.Wasm.Digest != oci.DigestOf(stdioModule) {
+		t.Errorf("at the bound: %v", err)
+	}
+	two := artifact(t, to, "", emptyConfig, wasm, both)
+	if _, err := Read(t.Context(), to, two, 1<<20); err == nil || !strings.Contains(err.Error(), "2 layers") {
+		t.Errorf("two modules: %v", err)
+	}
+	// One of them begins otherwise for once: that does not make the other one run.
+	to.Blobs[oci.DigestOf(reactorModule)] = make([]byte, len(reactorModule))
+	if _, err := Read(t.Context(), to, two, 1<<20); !errors.Is(err, oci.ErrContent) {
+		t.Errorf("a layer that is another one: %v", err)
+	}
+}
+
+// counting counts fetches.
+type counting struct {
+	*ocitest.Memory
+	n int
+}
+
+func (c *counting) Fetch(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
+	c.n++
+	return c.Memory.Fetch(ctx, d)
 }

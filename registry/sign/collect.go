@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -148,38 +150,65 @@ func (c *collector) referrer(ctx context.Context, d oci.Descriptor) ([]Envelope,
 // tag returns the envelopes behind a digest's tag.
 func (c *collector) tag(ctx context.Context, ending string) ([]Envelope, error) {
 	name := tagOf(c.digest, ending)
-	d, err := c.src.Resolve(ctx, name)
+	named, err := oci.ResolveAll(ctx, c.src, name)
 	if errors.Is(err, oci.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	content, err := c.read(ctx, d, oci.MaxManifestBytes)
+	t := tagCollector{collector: c, ending: ending, blobs: map[string][]byte{}}
+	for _, d := range named {
+		err := t.add(ctx, d)
+		if errors.Is(err, oci.ErrNotFound) && len(named) > 1 {
+			continue // the one that was replaced by another
+		}
+		if err != nil {
+			return nil, fmt.Errorf("tag %s: %w", name, err)
+		}
+	}
+	return t.envelopes, nil
+}
+
+// tagCollector reads the envelopes behind one tag.
+type tagCollector struct {
+	*collector
+	ending    string
+	layers    []oci.Descriptor  // that envelopes were made of
+	blobs     map[string][]byte // signatures by different keys are over the same bytes
+	envelopes []Envelope
+}
+
+// add reads those of one manifest that the tag names.
+func (t *tagCollector) add(ctx context.Context, d oci.Descriptor) error {
+	content, err := t.read(ctx, d, oci.MaxManifestBytes)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	mediaType := mediaTypeSimple
-	if ending == tagAttestations {
+	if t.ending == tagAttestations {
 		mediaType = mediaTypeDSSE
 	}
 	layers, err := tagged(content, mediaType)
 	if err != nil {
-		return nil, fmt.Errorf("tag %s: %w", name, err)
+		return err
 	}
-	// Signatures by different keys are over the same bytes.
-	blobs := map[string][]byte{}
-	var envelopes []Envelope
 	for _, layer := range layers {
-		if err := c.count(); err != nil {
-			return nil, err
+		if slices.ContainsFunc(t.layers, func(o oci.Descriptor) bool {
+			return o.Digest == layer.Digest && maps.Equal(o.Annotations, layer.Annotations)
+		}) {
+			continue // another manifest had it
 		}
-		if _, ok := blobs[layer.Digest]; !ok {
-			if blobs[layer.Digest], err = c.read(ctx, layer, MaxEnvelopeBytes); err != nil {
-				return nil, fmt.Errorf("tag %s: %w", name, err)
+		if err := t.count(); err != nil {
+			return err
+		}
+		if _, ok := t.blobs[layer.Digest]; !ok {
+			if t.blobs[layer.Digest], err = t.read(ctx, layer, MaxEnvelopeBytes); err != nil {
+				return err
 			}
 		}
-		envelopes = append(envelopes, fromLayer(d, c.digest, layer, blobs[layer.Digest]))
+		t.layers = append(t.layers, layer)
+		t.envelopes = append(t.envelopes, fromLayer(d, t.digest, layer, t.blobs[layer.Digest]))
 	}
-	return envelopes, nil
+	return nil
 }

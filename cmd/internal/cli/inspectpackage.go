@@ -103,7 +103,7 @@ func (f *inspectFlags) inspectReference(ctx context.Context, s Streams, ref oci.
 	if err != nil {
 		return inspectJSON{}, unreadable(ctx, ref, err)
 	}
-	l, err := pack.Read(ctx, src, root)
+	l, err := pack.Read(ctx, src, root, registry.DefaultMaxBytes)
 	if err != nil {
 		return inspectJSON{}, unreadable(ctx, ref, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpwasm/mcpwasm/registry"
 	"github.com/mcpwasm/mcpwasm/registry/catalog"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/registry/pack"
@@ -81,7 +82,7 @@ func publishServer(ctx context.Context, s Streams, out *output, src oci.Source, 
 	if err != nil {
 		return serverFailure(ctx, ref, err)
 	}
-	l, err := pack.Read(ctx, src, d)
+	l, err := pack.Read(ctx, src, d, registry.DefaultMaxBytes)
 	if err != nil {
 		return serverFailure(ctx, ref, err)
 	}
