@@ -23,6 +23,9 @@ func TestParseReference(t *testing.T) {
 		{"port", "localhost:5000/weather:1", oci.Reference{Registry: "localhost:5000", Repository: "weather", Tag: "1"}},
 		{"localhost", "localhost/weather:1", oci.Reference{Registry: "localhost", Repository: "weather", Tag: "1"}},
 		{"IPv6", "[::1]:5000/weather:1", oci.Reference{Registry: "[::1]:5000", Repository: "weather", Tag: "1"}},
+		{"IPv4", "127.0.0.1:5000/weather:1", oci.Reference{Registry: "127.0.0.1:5000", Repository: "weather", Tag: "1"}},
+		{"IPv6 without a port", "[2001:db8::1]/weather:1", oci.Reference{Registry: "[2001:db8::1]", Repository: "weather", Tag: "1"}},
+		{"number in a name", "1.example/weather:1", oci.Reference{Registry: "1.example", Repository: "weather", Tag: "1"}},
 		{"depth", "a.b/c/d/e/f:1", oci.Reference{Registry: "a.b", Repository: "c/d/e/f", Tag: "1"}},
 	}
 	for _, test := range tests {
@@ -54,6 +57,20 @@ func TestParseReferenceErrors(t *testing.T) {
 		{"credentials", "user:pass@ghcr.io/acme/weather:1"},
 		{"query", "ghcr.io/acme/weather?x=1"},
 		{"line end", "ghcr.io/acme/weather:1\n"},
+		{"port with a zero", "ghcr.io:0443/acme/weather:1"},
+		{"port 0", "ghcr.io:0/acme/weather:1"},
+		{"port beyond all", "ghcr.io:65979/acme/weather:1"},
+		{"long IPv6", "[0:0:0:0:0:0:0:1]/weather:1"},
+		{"IPv6 with zeros", "[::0001]:5000/weather:1"},
+		{"IPv6 in upper case", "[2001:DB8::1]/weather:1"},
+		{"IPv4 in IPv6", "[::ffff:127.0.0.1]/weather:1"},
+		{"IPv4 in IPv6 in hexadecimal", "[::ffff:7f00:1]/weather:1"},
+		{"no IPv6", "[1:2]/weather:1"},
+		{"short IPv4", "127.1:5000/weather:1"},
+		{"one number", "2130706433:5000/weather:1"},
+		{"hexadecimal IPv4", "0x7f.0.0.1/weather:1"},
+		{"hexadecimal at the end", "127.0.0.0x1/weather:1"},
+		{"octal IPv4", "0177.0.0.1/weather:1"},
 		{"long", "ghcr.io/" + strings.Repeat("a", 2000)},
 	}
 	for _, test := range tests {
@@ -70,7 +87,7 @@ func TestParseReferenceErrors(t *testing.T) {
 }
 
 func FuzzParseReference(f *testing.F) {
-	for _, s := range []string{"ghcr.io/acme/weather:1.2.0", "oci://localhost:5000/a/b@sha256:" + digits, "[::1]:5000/weather", "a.b/c:d@sha256:" + digits, "x", "../a.b/c"} {
+	for _, s := range []string{"ghcr.io/acme/weather:1.2.0", "oci://localhost:5000/a/b@sha256:" + digits, "[::1]:5000/weather", "127.1/a", "a.b:0443/b", "a.b/c:d@sha256:" + digits, "x", "../a.b/c"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -19,7 +19,7 @@ type Pattern struct {
 
 // ParsePattern reads a pattern in the forms of [Rule.Repositories]. The
 // registry's name becomes lower case, and loses port 443, which is the one that
-// registries have without a port.
+// registries have without a port. Docker Hub's names all become docker.io.
 func ParsePattern(text string) (Pattern, error) {
 	if text == "*" {
 		return Pattern{below: true}, nil
@@ -38,6 +38,10 @@ func ParsePattern(text string) (Pattern, error) {
 	}
 	ref, err := oci.ParseReference(whole)
 	if err != nil {
+		host, _, _ := strings.Cut(name, "/")
+		if err := oci.CheckSpelling(host); err != nil {
+			return Pattern{}, fmt.Errorf("pattern %q: %w", text, err)
+		}
 		return Pattern{}, fmt.Errorf("pattern %q: %s", text, want)
 	}
 	if ref.Name() != whole {
@@ -88,9 +92,15 @@ func (p Pattern) narrower(than Pattern) bool {
 	return len(p.segments) > len(than.segments)
 }
 
+// dockerHub are the names of one registry, beside docker.io.
+var dockerHub = []string{"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
+
 // segments returns a repository in the form in which it is compared.
 func segments(ref oci.Reference) []string {
 	host := strings.TrimSuffix(strings.ToLower(ref.Registry), ":443")
+	if slices.Contains(dockerHub, host) {
+		host = "docker.io"
+	}
 	return append([]string{host}, strings.Split(ref.Repository, "/")...)
 }
 

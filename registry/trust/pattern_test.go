@@ -21,6 +21,11 @@ func TestParsePattern(t *testing.T) {
 		{"ghcr.io:443/*", "ghcr.io/*", ""},
 		{"ghcr.io:80/*", "ghcr.io:80/*", ""},
 		{"[::1]:443/*", "[::1]/*", ""},
+		{"Index.Docker.io:443/acme/x", "docker.io/acme/x", ""},
+		{"registry-1.docker.io/*", "docker.io/*", ""},
+		{"registry-2.docker.io/*", "registry-2.docker.io/*", ""},
+		{"ghcr.io:0443/*", "", `pattern "ghcr.io:0443/*": port "0443": write 443`},
+		{"[0::1]/*", "", `address "[0::1]": write [::1]`},
 
 		{"", "", `pattern "": want HOST/REPOSITORY, HOST/PREFIX/* or "*"`},
 		{"/*", "", `pattern "/*": want HOST/REPOSITORY, HOST/PREFIX/* or "*"`},
@@ -99,6 +104,8 @@ func TestMatch(t *testing.T) {
 		{"port 80 is not the default", []string{"ghcr.io/*"}, "ghcr.io:80/x", ""},
 		{"a port that ends the same", []string{"ghcr.io/*"}, "ghcr.io:8443/x", ""},
 		{"upper case in the host", []string{"ghcr.io/acme/*"}, "GHCR.IO/acme/x", "ghcr.io/acme/*"},
+		{"another name of Docker Hub", []string{"*", "docker.io/acme/*"}, "registry-1.docker.io/acme/x", "docker.io/acme/*"},
+		{"another name in the pattern", []string{"*", "index.docker.io/acme/*"}, "docker.io/acme/x", "docker.io/acme/*"},
 		{"everything", []string{"*"}, "ghcr.io/acme/x", "*"},
 
 		{"the narrowest, last", []string{"*", "ghcr.io/*", "ghcr.io/acme/*", "ghcr.io/acme/x"}, "ghcr.io/acme/x", "ghcr.io/acme/x"},
