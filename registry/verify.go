@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -160,8 +159,8 @@ func parseRoot(digest string, content []byte) (root, error) {
 	if !oci.IsIndex(mediaType) {
 		return r, nil
 	}
-	var index oci.Index
-	if err := json.Unmarshal(content, &index); err != nil {
+	index, err := oci.DecodeIndex(content)
+	if err != nil {
 		return root{}, fmt.Errorf("%s: %w: it is no index: %w", digest, pack.ErrPackage, err)
 	}
 	r.index = index.Manifests

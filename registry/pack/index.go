@@ -1,7 +1,6 @@
 package pack
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,18 +8,11 @@ import (
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
 
-// maxEntries bounds the entries of an index.
-const maxEntries = 1000
-
 // choose finds the entry of an index that has the module: the one for Wasm, or
 // the only one.
 func choose(content []byte) (oci.Descriptor, error) {
-	var x oci.Index
-	var other struct {
-		Config json.RawMessage `json:"config"`
-		Layers json.RawMessage `json:"layers"`
-	}
-	if err := unmarshal(content, &x, &other); err != nil {
+	x, err := oci.DecodeIndex(content)
+	if err != nil {
 		return oci.Descriptor{}, refuse("OCI index: %w", err)
 	}
 	switch {
@@ -28,10 +20,6 @@ func choose(content []byte) (oci.Descriptor, error) {
 		return oci.Descriptor{}, refuse("OCI index: schemaVersion %d: want 2", x.SchemaVersion)
 	case x.MediaType != "" && !isIndex(x.MediaType):
 		return oci.Descriptor{}, refuse("OCI index: it says that it is of type %.100q", x.MediaType)
-	case other.Config != nil || other.Layers != nil:
-		return oci.Descriptor{}, refuse("OCI index: it has members of a manifest as well")
-	case len(x.Manifests) > maxEntries:
-		return oci.Descriptor{}, refuse("OCI index: %d entries, more than the %d allowed", len(x.Manifests), maxEntries)
 	}
 	entries := slices.DeleteFunc(slices.Clone(x.Manifests), isAttestation)
 	for _, better := range []func(oci.Descriptor) bool{isWASIp1, isWasm} {
