@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,9 +13,6 @@ import (
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 	"github.com/mcpwasm/mcpwasm/registry/pack"
 )
-
-// maxLayoutEntries bounds how many entries of a layout's index are looked at.
-const maxLayoutEntries = 1000
 
 // annotationTag is where an entry of a layout's index has its tag (image-spec,
 // annotations.md).
@@ -94,12 +90,9 @@ func layoutIndex(ctx context.Context, dir string) (oci.Index, error) {
 		}
 		return oci.Index{}, fmt.Errorf("read index.json: %w", err)
 	}
-	var index oci.Index
-	if err := json.Unmarshal(content, &index); err != nil {
+	index, err := oci.DecodeIndex(content)
+	if err != nil {
 		return oci.Index{}, fmt.Errorf("index.json: it is no index: %w", err)
-	}
-	if len(index.Manifests) > maxLayoutEntries {
-		return oci.Index{}, fmt.Errorf("index.json: %d entries, more than the %d allowed", len(index.Manifests), maxLayoutEntries)
 	}
 	return index, nil
 }

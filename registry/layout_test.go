@@ -76,7 +76,7 @@ func TestOpenLayoutRefuses(t *testing.T) {
 		must(t, os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o700))
 		return dir
 	}
-	many := `{"schemaVersion":2,"manifests":[` + strings.Repeat(`{"digest":"a"},`, maxLayoutEntries) + `{}]}`
+	many := `{"schemaVersion":2,"manifests":[` + strings.Repeat(`{"digest":"a"},`, oci.MaxEntries) + `{}]}`
 	tests := []struct{ name, source, want string }{
 		{"no layout", t.TempDir(), "index.json is missing"},
 		{"two packages", two, `of "1", "2"`},

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"unicode"
 
@@ -29,14 +30,24 @@ var (
 	ErrDuplicate = errors.New("duplicate member name")
 	// ErrDepth: the message nests deeper than MaxDepth.
 	ErrDepth = errors.New("nested too deep")
+	// ErrTokens: there is more in it than [CheckAtMost] was told.
+	ErrTokens = errors.New("too many JSON values")
 )
 
 // Check reports whether b is exactly one JSON value that is safe to hand on.
 // It names the place of what it refuses as a JSON pointer.
-func Check(b []byte) error {
+func Check(b []byte) error { return CheckAtMost(b, math.MaxInt) }
+
+// CheckAtMost is [Check] for what is made into structures: little text may make
+// large ones. It refuses more than so many names, values and closing brackets,
+// and reads no further than that.
+func CheckAtMost(b []byte, tokens int) error {
 	d := newDecoder(b)
 	defer d.free()
-	for {
+	for n := 0; ; n++ {
+		if n == tokens {
+			return fmt.Errorf("%w: more than %d names, values and brackets", ErrTokens, tokens)
+		}
 		// A decoder gives the name before its value, so an object's names are
 		// seen in order without building the object.
 		if nameNext(d) && d.PeekKind() == '"' {

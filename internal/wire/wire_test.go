@@ -62,6 +62,20 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestCheckAtMost(t *testing.T) {
+	const text = `{"a":[{},"b"],"c":1}` // 10 names, values and brackets
+	if err := CheckAtMost([]byte(text), 10); err != nil {
+		t.Error(err)
+	}
+	if err := CheckAtMost([]byte(text), 9); !errors.Is(err, ErrTokens) {
+		t.Errorf("one too many: %v", err)
+	}
+	// What comes behind the last one that counts is not read.
+	if err := CheckAtMost([]byte(`[`+strings.Repeat("{},", 20)+`broken`), 9); !errors.Is(err, ErrTokens) {
+		t.Errorf("many too many: %v", err)
+	}
+}
+
 func TestParseMessage(t *testing.T) {
 	for _, tc := range []struct {
 		name, in string

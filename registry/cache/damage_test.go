@@ -1,8 +1,10 @@
 package cache
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -174,4 +176,15 @@ func TestVerifyDamage(t *testing.T) {
 		}
 		sound(t, c)
 	})
+}
+
+// TestVerifyingReader hashes what it reads, also where nobody did before it.
+func TestVerifyingReader(t *testing.T) {
+	content, other := []byte("content"), []byte("CONTENT")
+	for name, b := range map[string][]byte{"as it was": content, "other": other, "more": append(content[:len(content):len(content)], 'x'), "fewer": content[:3]} {
+		got, err := io.ReadAll(verifying(t.Context(), io.NopCloser(bytes.NewReader(b)), describe(content)))
+		if right := name == "as it was"; right && (err != nil || !bytes.Equal(got, content)) || !right && !errors.Is(err, oci.ErrContent) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
 }

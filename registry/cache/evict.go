@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -258,18 +257,17 @@ func (c *Cache) names(ctx context.Context, digest string) (content, manifests []
 	if err != nil {
 		return nil, nil
 	}
-	var m oci.Manifest
-	var index oci.Index
-	if json.Unmarshal(b, &m) != nil || json.Unmarshal(b, &index) != nil {
-		return nil, nil
+	if m, err := oci.DecodeManifest(b); err == nil {
+		for _, d := range append(m.Layers, m.Config) {
+			content = append(content, d.Digest)
+		}
+		return content, nil
 	}
-	for _, d := range append(m.Layers, m.Config) {
-		content = append(content, d.Digest)
-	}
+	index, _ := oci.DecodeIndex(b) // what is neither names nothing
 	for _, d := range index.Manifests {
 		manifests = append(manifests, d.Digest)
 	}
-	return content, manifests
+	return nil, manifests
 }
 
 // about returns, by the digest, the manifests that lists have for it.

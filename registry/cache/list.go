@@ -12,11 +12,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
 
-// maxListBytes bounds a list that is read or kept.
-const maxListBytes = 4 << 20
+// Bounds of a list that is read or kept.
+const (
+	maxListBytes  = 4 << 20
+	maxListTokens = 100 * oci.MaxReferrers
+	maxTypeBytes  = 255 // of a media type
+)
 
 // list names manifests that belong to another one. They are candidates: what they
 // are says their content, and whether they count say the signatures in it.
@@ -83,6 +88,9 @@ func (c *Cache) readSmall(file string) ([]byte, error) {
 func parseList(content []byte) (list, error) {
 	if len(content) > maxListBytes {
 		return list{}, errors.New("it is too large")
+	}
+	if err := wire.CheckAtMost(content, maxListTokens); err != nil {
+		return list{}, err
 	}
 	var l list
 	d := json.NewDecoder(bytes.NewReader(content))
@@ -155,29 +163,22 @@ func (c *Cache) keepList(repository, name string, manifests []oci.Descriptor) {
 	}
 }
 
-// encodeList writes a list with what is needed of its descriptors. Where their
-// annotations make it too large they are left out.
+// encodeList writes a list with what is needed of its descriptors: nothing that
+// somebody else could make large.
 func encodeList(l list) ([]byte, error) {
 	kept := make([]oci.Descriptor, 0, len(l.Manifests))
 	for _, d := range l.Manifests {
-		d.Data = nil
-		kept = append(kept, d)
+		kept = append(kept, oci.Descriptor{MediaType: shorten(d.MediaType), Digest: d.Digest, Size: d.Size, ArtifactType: shorten(d.ArtifactType)})
 	}
 	l.Manifests = kept
 	if err := l.check(); err != nil {
 		return nil, err
 	}
 	content, err := json.Marshal(l)
-	if err != nil || len(content) <= maxListBytes {
-		return content, err
-	}
-	for i, d := range kept {
-		kept[i] = oci.Descriptor{MediaType: shorten(d.MediaType), Digest: d.Digest, Size: d.Size}
-	}
-	if content, err = json.Marshal(l); err == nil && len(content) > maxListBytes {
+	if err == nil && len(content) > maxListBytes {
 		err = errors.New("it is too large")
 	}
 	return content, err
 }
 
-func shorten(s string) string { return strings.ToValidUTF8(s[:min(len(s), 256)], "") }
+func shorten(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxTypeBytes)], "") }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
 
@@ -140,6 +142,30 @@ func TestListsAreBounded(t *testing.T) {
 	}
 	if _, err := c.Source(repository, u).Referrers(t.Context(), "latest"); err == nil {
 		t.Error("no error for a tag")
+	}
+}
+
+// TestListsStaySmall writes what is needed of descriptors, and reads no more.
+func TestListsStaySmall(t *testing.T) {
+	large := strings.Repeat("<", 1<<20)
+	l := list{Repository: repository, Name: oci.DigestOf(nil)}
+	for i := range 20 {
+		d := describe(fmt.Append(nil, i))
+		d.MediaType, d.ArtifactType, d.Annotations, d.Data = large, large, map[string]string{large: large}, []byte(large)
+		l.Manifests = append(l.Manifests, d)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	b, err := encodeList(l)
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; err != nil || len(b) > 100_000 || n > 4<<20 {
+		t.Errorf("%d bytes, %d allocated, %v", len(b), n, err)
+	}
+	if again, err := parseList(b); err != nil || len(again.Manifests) != 20 {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if _, err := parseList([]byte(`{"manifests":[{}` + strings.Repeat(",{}", 1<<20) + `]}`)); !errors.Is(err, wire.ErrTokens) {
+		t.Errorf("entries without end: %v", err)
 	}
 }
 

@@ -119,11 +119,11 @@ func fetch(ctx context.Context, src oci.Source, d oci.Descriptor) (*Catalog, err
 	if err != nil {
 		return nil, err
 	}
-	var m oci.Manifest
-	err = json.Unmarshal(content, &m)
-	switch {
-	case oci.IsIndex(d.MediaType):
+	if oci.IsIndex(d.MediaType) {
 		return nil, unfit{fmt.Errorf("%s is an index: want one manifest", d.Digest)}
+	}
+	m, err := oci.DecodeManifest(content)
+	switch {
 	case err != nil:
 		return nil, unfit{fmt.Errorf("%s is no manifest: %w", d.Digest, err)}
 	case m.ArtifactType != MediaType:

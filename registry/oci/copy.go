@@ -3,7 +3,6 @@ package oci
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -130,17 +129,14 @@ func named(d Descriptor, content []byte) (manifests, blobs []Descriptor, err err
 		return manifests, nil, nil
 	}
 	var m struct {
-		Config *Descriptor     `json:"config"`
-		Layers json.RawMessage `json:"layers"`
+		Config *Descriptor  `json:"config"`
+		Layers []Descriptor `json:"layers"`
 	}
-	if err := json.Unmarshal(content, &m); err != nil {
-		return nil, nil, fmt.Errorf("%s: the manifest is no JSON: %w", d.Digest, err)
+	// What is copied with a package need not be one.
+	if _, err := decode(content, "layers", maxCopyBlobs, &m); err != nil {
+		return nil, nil, fmt.Errorf("%s: the manifest cannot be read: %w", d.Digest, err)
 	}
-	if m.Layers != nil {
-		if blobs, err = decodeList[Descriptor](json.NewDecoder(bytes.NewReader(m.Layers)), maxCopyBlobs); err != nil {
-			return nil, nil, fmt.Errorf("%s: layers: %w", d.Digest, err)
-		}
-	}
+	blobs = m.Layers
 	if m.Config != nil {
 		blobs = append(blobs, *m.Config)
 	}

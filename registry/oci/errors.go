@@ -180,6 +180,8 @@ func causeText(registry string, err error) (string, error) {
 		return "the connection was refused: is it running there?", err
 	case errors.Is(err, errStalled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "it does not answer in time", err
+	case errors.Is(err, errSlow):
+		return "it sends too slowly: try again later, or name a mirror under registries", err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF):
 		return "the connection broke off", err
 	case errors.Is(err, auth.ErrBasicCredentialNotFound):

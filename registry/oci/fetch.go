@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Fetch implements [Source].
@@ -56,9 +57,14 @@ func (r *repository) manifest(ctx context.Context, d Descriptor) ([]byte, error)
 	return io.ReadAll(f)
 }
 
+// smallBytes is the size of content that is no transfer: it comes within the time
+// for metadata. Signatures, configs and our manifest are, but for large SBOMs.
+const smallBytes = 1 << 20
+
 // fetched is content on its way from a registry.
 type fetched struct {
 	checked
+	waited time.Duration
 	ctx    context.Context
 	repo   *repository
 	body   io.ReadCloser
@@ -132,7 +138,13 @@ func (f *fetched) report() { Report(f.ctx, Transfer{f.d.Digest, f.d.MediaType, f
 
 // Read implements io.Reader.
 func (f *fetched) Read(p []byte) (int, error) {
+	start := time.Now()
 	n, err := f.checked.Read(p)
+	f.waited += time.Since(start)
+	if err == nil && f.d.Size <= smallBytes && f.waited > f.repo.remotes.limits.metadata {
+		f.checked.err = errSlow
+		err = errSlow
+	}
 	if n > 0 {
 		f.report()
 	}

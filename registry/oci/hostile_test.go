@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -275,5 +276,32 @@ func TestUnreachable(t *testing.T) {
 			_, err := repository(t, test.config, test.host).Resolve(t.Context(), "1.0")
 			oneLine(t, err, test.want)
 		})
+	}
+}
+
+// TestOtherRange: a transfer goes on with the bytes that were asked for, or not at
+// all.
+func TestOtherRange(t *testing.T) {
+	content := []byte("what was announced")
+	d := oci.Describe("application/wasm", content)
+	for _, sent := range []string{"bytes 0-12/18", "bytes 50-62/63", "", "bytes 5-17/18"} {
+		host := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Range") == "" {
+				_, _ = w.Write(content)
+				return
+			}
+			w.Header().Set("Content-Range", sent)
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = w.Write(content[5:])
+		}))
+		r, err := hasty(t, host).Fetch(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close() //nolint:errcheck // it was only read
+		_, err = r.(io.Seeker).Seek(5, io.SeekStart)
+		if right := sent == "bytes 5-17/18"; right != (err == nil) || !right && !errors.Is(err, oci.ErrContent) {
+			t.Errorf("%q: %v", sent, err)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package oci
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -11,30 +10,29 @@ import (
 // digest. What could be read as both is refused, since two readers would take it for two
 // things (CVE-2021-41190), and so is a media type that contradicts the content.
 func ManifestType(content []byte) (string, error) {
-	var m struct {
-		MediaType string          `json:"mediaType"`
-		Config    json.RawMessage `json:"config"`
-		Layers    json.RawMessage `json:"layers"`
-		Manifests json.RawMessage `json:"manifests"`
-	}
-	if err := json.Unmarshal(content, &m); err != nil {
+	o, err := parse(content, MaxEntries)
+	if err != nil {
 		return "", fmt.Errorf("it is no manifest: %w", err)
 	}
-	image, index := m.Config != nil || m.Layers != nil, m.Manifests != nil
+	mediaType, _, err := o.GetString("mediaType")
+	if err != nil {
+		return "", fmt.Errorf("it is no manifest: %w", err)
+	}
+	image, index := o.Has("config") || o.Has("layers"), o.Has("manifests")
 	switch {
 	case image && index:
 		return "", errors.New("it is a manifest and an index at once")
 	case !image && !index:
 		return "", errors.New("it is neither a manifest nor an index")
-	case image && m.MediaType == "":
+	case image && mediaType == "":
 		return MediaTypeManifest, nil
-	case index && m.MediaType == "":
+	case index && mediaType == "":
 		return MediaTypeIndex, nil
-	case image && (m.MediaType == MediaTypeManifest || m.MediaType == MediaTypeDockerManifest),
-		index && IsIndex(m.MediaType):
-		return m.MediaType, nil
+	case image && (mediaType == MediaTypeManifest || mediaType == MediaTypeDockerManifest),
+		index && IsIndex(mediaType):
+		return mediaType, nil
 	}
-	return "", fmt.Errorf("its media type %.100q does not go with its content", m.MediaType)
+	return "", fmt.Errorf("its media type %.100q does not go with its content", mediaType)
 }
 
 // IsIndex reports whether a media type is that of an index.

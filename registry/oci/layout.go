@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // Names within an image layout, and what is in them.
@@ -218,7 +220,7 @@ type about struct {
 // sniff reads what a manifest says of itself, and is empty for other content.
 func sniff(content []byte) about {
 	var a about
-	if json.Unmarshal(content, &a) != nil {
+	if _, err := parse(content, maxLayoutManifests); err != nil || jsonv2.Unmarshal(content, &a) != nil {
 		return about{}
 	}
 	if a.MediaType == "" && a.Config != nil { // it may be left out of a manifest
@@ -276,13 +278,13 @@ func (l *Layout) Referrers(ctx context.Context, digest string) ([]Descriptor, er
 	if err != nil {
 		return nil, err
 	}
-	listed, err := referrersByTag(ctx, l, digest)
+	byTag, err := referrersByTag(ctx, l, digest)
 	if err != nil {
 		return nil, fmt.Errorf("layout %s: list the referrers of %s: %w", l.dir, digest, err)
 	}
 	var found []Descriptor
 	seen := map[string]bool{digest: true}
-	for _, d := range append(entries, listed...) {
+	for _, d := range append(entries, usableReferrers(byTag, func(listed, error) {})...) {
 		if seen[d.Digest] || d.Check(MaxManifestBytes) != nil || !IsManifest(d.MediaType) {
 			continue
 		}

@@ -1,9 +1,7 @@
 package oci
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,13 +10,32 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+
+	"github.com/mcpwasm/mcpwasm/internal/wire"
 )
 
 // Bounds of lists that come in pages.
 const (
 	maxPages = 100
 	maxTags  = 10_000
+	// maxListBytes bounds all pages of one list together.
+	maxListBytes = 8 << 20
 )
+
+// listed is what counts of an entry of a list of referrers. Annotations and data
+// would be what somebody says who is not the manifest's author.
+type listed struct {
+	MediaType    string `json:"mediaType"`
+	Digest       string `json:"digest"`
+	Size         int64  `json:"size"`
+	ArtifactType string `json:"artifactType"`
+}
+
+// maxTypeBytes is the longest media type that there is (RFC 6838: 127 bytes on
+// both sides of the slash).
+const maxTypeBytes = 255
 
 // Referrers implements [Source]: by the registry's API, and where it has none by
 // the tag that takes its place (distribution-spec, "Listing Referrers" and
@@ -33,26 +50,34 @@ func (r *repository) Referrers(ctx context.Context, digest string) ([]Descriptor
 	ctx, cancel := context.WithTimeout(ctx, r.remotes.limits.metadata)
 	defer cancel()
 	found, err := listAll(ctx, r, r.url("referrers/"+digest), MediaTypeIndex, "manifests", MaxReferrers,
-		func(d Descriptor) string { return d.Digest })
+		func(d listed) string { return d.Digest })
 	if errors.Is(err, errNoList) {
 		found, err = referrersByTag(ctx, r, digest)
 	}
 	if err != nil {
 		return nil, r.about(digest, fmt.Errorf("list the referrers: %w", err))
 	}
-	return usableReferrers(found, func(d Descriptor, err error) {
-		r.log.Warn("leaving out a referrer", "repository", r.name, "subject", digest, "digest", shorten(d.Digest), "error", err)
+	return usableReferrers(found, func(d listed, err error) {
+		r.log.Warn("leaving out a referrer", "repository", r.name, "subject", digest, "digest", shorten(d.Digest), "error", shorten(err.Error()))
 	}), nil
 }
 
-// usableReferrers drops what cannot be read: other digests than sha256, and
-// manifests that are too large.
-func usableReferrers(all []Descriptor, dropped func(Descriptor, error)) []Descriptor {
+// usableReferrers drops what cannot be read: other digests than sha256, media
+// types that are none, and manifests that are too large.
+func usableReferrers(all []listed, dropped func(listed, error)) []Descriptor {
 	var usable []Descriptor
-	for _, d := range all {
-		if err := d.Check(MaxManifestBytes); err != nil {
-			dropped(d, err)
+	for _, l := range all {
+		d := Descriptor{MediaType: l.MediaType, Digest: l.Digest, Size: l.Size}
+		err := d.Check(MaxManifestBytes)
+		if err == nil && len(d.MediaType) > maxTypeBytes {
+			err = refuse("a media type of %d bytes, more than the %d allowed", len(d.MediaType), maxTypeBytes)
+		}
+		if err != nil {
+			dropped(l, err)
 			continue
+		}
+		if len(l.ArtifactType) <= maxTypeBytes { // it may be left out
+			d.ArtifactType = l.ArtifactType
 		}
 		usable = append(usable, d)
 	}
@@ -64,7 +89,7 @@ func usableReferrers(all []Descriptor, dropped func(Descriptor, error)) []Descri
 func ReferrersTag(digest string) string { return strings.Replace(digest, ":", "-", 1) }
 
 // referrersByTag reads the list that clients keep for registries without the API.
-func referrersByTag(ctx context.Context, src Source, digest string) ([]Descriptor, error) {
+func referrersByTag(ctx context.Context, src Source, digest string) ([]listed, error) {
 	d, err := src.Resolve(ctx, ReferrersTag(digest))
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
@@ -80,7 +105,7 @@ func referrersByTag(ctx context.Context, src Source, digest string) ([]Descripto
 	if err != nil {
 		return nil, err
 	}
-	return listField[Descriptor](content, "manifests", MaxReferrers)
+	return listField[listed](content, "manifests", MaxReferrers)
 }
 
 // Tags implements [Target].
@@ -113,7 +138,7 @@ var errNoList = errors.New("it does not have this list")
 // counts once.
 func listAll[T any](ctx context.Context, r *repository, address, mediaType, field string, limit int, key func(T) string) ([]T, error) {
 	var all []T
-	known, asked := map[string]bool{}, map[string]bool{}
+	size, known, asked := 0, map[string]bool{}, map[string]bool{}
 	for address != "" {
 		switch {
 		case asked[address]:
@@ -125,6 +150,9 @@ func listAll[T any](ctx context.Context, r *repository, address, mediaType, fiel
 		content, next, err := r.page(ctx, address, mediaType)
 		if err != nil {
 			return nil, err
+		}
+		if size += len(content); size > maxListBytes {
+			return nil, refuse("registry %s: its list has more than the %d bytes allowed", r.registry(), maxListBytes)
 		}
 		entries, err := listField[T](content, field, limit)
 		if err != nil {
@@ -204,59 +232,32 @@ func nextPage(address string, links []string) (string, error) {
 }
 
 // listField decodes a field of a JSON object that is a list of at most limit
-// entries. It stops at one too many, since little text may make large lists.
+// entries, which are counted before anything is made of them.
 func listField[T any](content []byte, field string, limit int) ([]T, error) {
-	dec := json.NewDecoder(bytes.NewReader(content))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, refuse("its list is no JSON object")
+	if err := wire.CheckAtMost(content, tokens(limit)); err != nil {
+		return nil, refuse("its list is no JSON that can be read: %w", err)
 	}
-	var all []T
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return nil, refuse("its list is no JSON: %w", err)
-		}
-		if name != field {
-			if err := dec.Decode(new(json.RawMessage)); err != nil {
-				return nil, refuse("its list is no JSON: %w", err)
-			}
-			continue
-		}
-		if all, err = decodeList[T](dec, limit); err != nil {
-			return nil, err
-		}
+	o, err := wire.ParseObject(content)
+	if err == nil {
+		err = o.CheckNames(field)
 	}
-	if _, err := dec.Token(); err != nil {
-		return nil, refuse("its list is no JSON: %w", err)
-	}
-	return all, nil
-}
-
-// decodeList decodes a JSON array, or null.
-func decodeList[T any](dec *json.Decoder, limit int) ([]T, error) {
-	t, err := dec.Token()
 	if err != nil {
-		return nil, refuse("its list is no JSON: %w", err)
+		return nil, refuse("its list is no JSON that can be read: %w", err)
 	}
-	if t == nil {
+	raw, _ := o.Get(field)
+	if wire.IsNull(raw) {
 		return nil, nil
 	}
-	if t != json.Delim('[') {
-		return nil, refuse("its list is no JSON array")
+	entries, err := wire.ParseArray(raw)
+	if err != nil {
+		return nil, refuse("its list is no JSON that can be read: %w", err)
+	}
+	if len(entries) > limit {
+		return nil, refuse("its list has more than the %d entries allowed", limit)
 	}
 	var all []T
-	for dec.More() {
-		if len(all) == limit {
-			return nil, refuse("its list has more than the %d entries allowed", limit)
-		}
-		var entry T
-		if err := dec.Decode(&entry); err != nil {
-			return nil, refuse("its list is no JSON: %w", err)
-		}
-		all = append(all, entry)
-	}
-	if _, err = dec.Token(); err != nil {
-		return nil, refuse("its list is no JSON: %w", err)
+	if err := jsonv2.Unmarshal(raw, &all); err != nil {
+		return nil, refuse("its list is no JSON that can be read: %w", err)
 	}
 	return all, nil
 }

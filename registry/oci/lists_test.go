@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -46,7 +47,13 @@ func TestHostileLists(t *testing.T) {
 		}), "more than the 1000 entries allowed"},
 		{"small entries without end", list(func(w http.ResponseWriter, _ string) {
 			fmt.Fprintf(w, `{"manifests":[%s{}]}`, strings.Repeat("{},", 1<<20))
-		}), "more than the 1000 entries allowed"},
+		}), "too many JSON values"},
+		{"large pages", list(func(w http.ResponseWriter, number string) {
+			w.Header().Set("Link", fmt.Sprintf(`<?page=%sx>; rel="next"`, number))
+			fmt.Fprintf(w, `{"manifests":[{"digest":"sha256:%064d","annotations":{"a":%q}}]}`, len(number), strings.Repeat("<", 3<<20))
+		}), "its list has more than the 8388608 bytes allowed"},
+		{"a list twice", list(func(w http.ResponseWriter, _ string) { fmt.Fprint(w, `{"manifests":[],"manifests":[]}`) }), "duplicate"},
+		{"a list in another case", list(func(w http.ResponseWriter, _ string) { fmt.Fprint(w, `{"MANIFESTS":[]}`) }), `write it "manifests"`},
 		{"large", list(func(w http.ResponseWriter, _ string) {
 			fmt.Fprintf(w, `{"x":%q,"manifests":[]}`, strings.Repeat("x", oci.MaxManifestBytes))
 		}), "its list is larger than the 4194304 bytes allowed"},
@@ -62,6 +69,9 @@ func TestHostileLists(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			found, err := hasty(t, serve(t, test.handler)).Referrers(t.Context(), oci.DigestOf(nil))
 			oneLine(t, err, test.want)
+			if test.name != "refused" && !errors.Is(err, oci.ErrRefused) {
+				t.Errorf("it is not refused: %v", err)
+			}
 			if found != nil {
 				t.Errorf("got %d referrers", len(found))
 			}
@@ -96,12 +106,32 @@ func TestReferrersFallback(t *testing.T) {
 
 func TestUnusableReferrersAreLeftOut(t *testing.T) {
 	host := serve(t, list(func(w http.ResponseWriter, _ string) {
-		fmt.Fprintf(w, `{"manifests":[{"digest":"sha512:1","size":1},{"digest":"../../x","size":1},{"digest":%q,"size":-1},{"digest":%q,"size":99999999},%s]}`,
-			oci.DigestOf(nil), oci.DigestOf(nil), entries(1))
+		fmt.Fprintf(w, `{"manifests":[{"digest":"sha512:1","size":1},{"digest":"../../x","size":1},{"digest":%q,"size":-1},{"digest":%q,"size":99999999},{"digest":%q,"mediaType":%q},%s]}`,
+			oci.DigestOf(nil), oci.DigestOf(nil), oci.DigestOf([]byte("x")), strings.Repeat("x", 256), entries(1))
 	}))
 	found, err := hasty(t, host).Referrers(t.Context(), oci.DigestOf(nil))
 	if err != nil || len(found) != 1 {
 		t.Errorf("got %v, %v", found, err)
+	}
+}
+
+// TestReferrersAreBare: nothing is kept of a list's entry that anybody could make
+// large, or that the manifest itself says.
+func TestReferrersAreBare(t *testing.T) {
+	digest := oci.DigestOf(nil)
+	const entry = `{"mediaType":%q,"digest":%q,"size":2,"artifactType":%q,"annotations":{"a":"b"},"data":"e30=","platform":{"os":"wasip1"}}`
+	for _, artifactType := range []string{"application/vnd.example", strings.Repeat("x", 256)} {
+		host := serve(t, list(func(w http.ResponseWriter, _ string) {
+			fmt.Fprintf(w, `{"manifests":[`+entry+`]}`, oci.MediaTypeManifest, digest, artifactType)
+		}))
+		want := oci.Descriptor{MediaType: oci.MediaTypeManifest, Digest: digest, Size: 2}
+		if len(artifactType) < 256 {
+			want.ArtifactType = artifactType
+		}
+		found, err := hasty(t, host).Referrers(t.Context(), digest)
+		if err != nil || len(found) != 1 || !reflect.DeepEqual(found[0], want) {
+			t.Errorf("got %+v, %v, want %+v", found, err, want)
+		}
 	}
 }
 
@@ -118,6 +148,11 @@ func TestTags(t *testing.T) {
 	if err != nil || strings.Join(tags, " ") != "1.0 2.0 3.0" {
 		t.Errorf("got %v, %v", tags, err)
 	}
+	_, err = hasty(t, serve(t, list(func(w http.ResponseWriter, number string) {
+		w.Header().Set("Link", fmt.Sprintf(`<?page=%sx>; rel="next"`, number))
+		fmt.Fprintf(w, `{"tags":[%q]}`, number+strings.Repeat("x", 3<<20))
+	}))).Tags(t.Context())
+	oneLine(t, err, "its list has more than the 8388608 bytes allowed")
 	_, err = hasty(t, serve(t, http.NotFoundHandler())).Tags(t.Context())
 	if !errors.Is(err, oci.ErrNotFound) {
 		t.Errorf("no repository: %v", err)

@@ -23,7 +23,12 @@ type limits struct {
 	answer time.Duration
 	// stall is how long a body may send nothing.
 	stall time.Duration
-	// metadata is the time for all that is not a transfer of content.
+	// Of a body at least minRate bytes a second come, averaged over each window of
+	// the time for which it was waited. So a server cannot stay below stall for ever.
+	window  time.Duration
+	minRate int64
+	// metadata is the time for all that is not a transfer of content, and that for
+	// which content is waited that is small: signatures, configs, our manifest.
 	metadata time.Duration
 	// retries is how often a request is sent again; minWait and maxWait are the
 	// times between, also where the registry asks for more.
@@ -33,7 +38,7 @@ type limits struct {
 
 var defaultLimits = limits{
 	dial: 10 * time.Second, tls: 10 * time.Second,
-	answer: 30 * time.Second, stall: 30 * time.Second, metadata: 2 * time.Minute,
+	answer: 30 * time.Second, stall: 30 * time.Second, window: time.Minute, minRate: 1 << 10, metadata: 2 * time.Minute,
 	retries: 3, minWait: 200 * time.Millisecond, maxWait: 5 * time.Second,
 }
 
@@ -48,6 +53,9 @@ type stalledError struct{}
 func (stalledError) Error() string   { return "it does not answer any more" }
 func (stalledError) Timeout() bool   { return true }
 func (stalledError) Temporary() bool { return true }
+
+// errSlow ends a request whose server sends next to nothing.
+var errSlow = errors.New("it sends too slowly")
 
 // retryPolicy sends again what may succeed the second time. A server that has
 // gone silent once is not waited for again.
@@ -169,7 +177,7 @@ func (t *transports) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Request = req
-	resp.Body = &watchedBody{ReadCloser: resp.Body, ctx: ctx, cancel: cancel, stall: t.limits.stall}
+	resp.Body = &watchedBody{ReadCloser: resp.Body, ctx: ctx, cancel: cancel, limits: t.limits}
 	return resp, nil
 }
 
@@ -194,24 +202,36 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// watchedBody ends the request when the server sends nothing for a while. The
-// time between reads does not count.
+// watchedBody ends the request when the server sends nothing for a while, or too
+// little. The time between reads does not count.
 type watchedBody struct {
 	io.ReadCloser
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	stall  time.Duration
+	limits limits
 	timer  *time.Timer
+	waited time.Duration // in the window
+	came   int64         // in the window
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
 	if b.timer == nil {
-		b.timer = time.AfterFunc(b.stall, func() { b.cancel(errStalled) })
+		b.timer = time.AfterFunc(b.limits.stall, func() { b.cancel(errStalled) })
 	} else {
-		b.timer.Reset(b.stall)
+		b.timer.Reset(b.limits.stall)
 	}
+	start := time.Now()
 	n, err := b.ReadCloser.Read(p)
 	b.timer.Stop()
+	b.waited += time.Since(start)
+	b.came += int64(n)
+	if b.waited >= b.limits.window {
+		if err == nil && float64(b.came) < float64(b.limits.minRate)*b.waited.Seconds() {
+			b.cancel(errSlow)
+			return n, errSlow
+		}
+		b.waited, b.came = 0, 0
+	}
 	if err != nil && err != io.EOF && errors.Is(context.Cause(b.ctx), errStalled) {
 		err = errStalled
 	}

@@ -1,35 +1,18 @@
 package pack
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
 
-// maxEntries bounds the entries of an index.
-const maxEntries = 1000
-
-// Choose finds, in the content of an index, the manifest that [Read] would read.
-func Choose(index []byte) (oci.Descriptor, error) {
-	if err := wire.Check(index); err != nil {
-		return oci.Descriptor{}, refuse("OCI index: %w", err)
-	}
-	return choose(index)
-}
-
-// choose finds the entry of an index that has the module: the one for Wasm, or
-// the only one.
-func choose(content []byte) (oci.Descriptor, error) {
-	var x oci.Index
-	var other struct {
-		Config json.RawMessage `json:"config"`
-		Layers json.RawMessage `json:"layers"`
-	}
-	if err := unmarshal(content, &x, &other); err != nil {
+// Choose finds, in the content of an index, the manifest that [Read] would read:
+// the entry for Wasm, or the only one.
+func Choose(content []byte) (oci.Descriptor, error) {
+	x, err := oci.DecodeIndex(content)
+	if err != nil {
 		return oci.Descriptor{}, refuse("OCI index: %w", err)
 	}
 	switch {
@@ -37,10 +20,6 @@ func choose(content []byte) (oci.Descriptor, error) {
 		return oci.Descriptor{}, refuse("OCI index: schemaVersion %d: want 2", x.SchemaVersion)
 	case x.MediaType != "" && !isIndex(x.MediaType):
 		return oci.Descriptor{}, refuse("OCI index: it says that it is of type %.100q", x.MediaType)
-	case other.Config != nil || other.Layers != nil:
-		return oci.Descriptor{}, refuse("OCI index: it has members of a manifest as well")
-	case len(x.Manifests) > maxEntries:
-		return oci.Descriptor{}, refuse("OCI index: %d entries, more than the %d allowed", len(x.Manifests), maxEntries)
 	}
 	entries := slices.DeleteFunc(slices.Clone(x.Manifests), isAttestation)
 	for _, better := range []func(oci.Descriptor) bool{isWASIp1, isWasm} {

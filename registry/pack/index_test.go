@@ -66,7 +66,7 @@ func TestReadIndexRefuses(t *testing.T) {
 		{"no version", `{"manifests":[]}`, "schemaVersion 0"},
 		{"another type", `{"schemaVersion":2,"mediaType":"` + oci.MediaTypeManifest + `","manifests":[]}`, "says that it is"},
 		{"manifest as well", `{"schemaVersion":2,"manifests":[],"layers":[]}`, "members of a manifest"},
-		{"entries without end", string(many), "1001 entries"},
+		{"entries without end", string(many), "1001 manifests"},
 		{"no list", `{"schemaVersion":2,"manifests":{}}`, "OCI index"},
 	}
 	for _, tt := range tests {

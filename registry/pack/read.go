@@ -2,12 +2,10 @@ package pack
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
@@ -15,8 +13,6 @@ import (
 // Bounds of what is read of a package beside its module and manifests.
 const (
 	maxConfigBytes = 1 << 20
-	// maxLayers is as many as overlay file systems take, and so as images have.
-	maxLayers = 128
 	// maxUnknown is how many layers of unknown types are looked into.
 	maxUnknown = 16
 )
@@ -47,7 +43,7 @@ func Read(ctx context.Context, src oci.Source, d oci.Descriptor, limit int64) (*
 		return nil, err
 	}
 	if isIndex(d.MediaType) {
-		if d, err = choose(content); err != nil {
+		if d, err = Choose(content); err != nil {
 			return nil, err
 		}
 		if content, err = readManifest(ctx, src, d); err != nil {
@@ -79,7 +75,7 @@ func isManifest(mediaType string) bool {
 	return mediaType == oci.MediaTypeManifest || mediaType == oci.MediaTypeDockerManifest
 }
 
-// readManifest reads a manifest or an index and checks its form.
+// readManifest reads a manifest or an index.
 func readManifest(ctx context.Context, src oci.Source, d oci.Descriptor) ([]byte, error) {
 	if err := d.Check(oci.MaxManifestBytes); err != nil {
 		return nil, refuse("OCI manifest %w", err)
@@ -87,14 +83,7 @@ func readManifest(ctx context.Context, src oci.Source, d oci.Descriptor) ([]byte
 	if !isManifest(d.MediaType) && !isIndex(d.MediaType) {
 		return nil, refuse("%s is of type %.100q: want an image manifest or index", d.Digest, d.MediaType)
 	}
-	content, err := readPart(ctx, src, "manifest", d, oci.MaxManifestBytes)
-	if err != nil {
-		return nil, err
-	}
-	if err := wire.Check(content); err != nil {
-		return nil, refuse("OCI manifest %s: %w", d.Digest, err)
-	}
-	return content, nil
+	return readPart(ctx, src, "manifest", d, oci.MaxManifestBytes)
 }
 
 func readPart(ctx context.Context, src oci.Source, what string, d oci.Descriptor, limit int64) ([]byte, error) {
@@ -105,15 +94,10 @@ func readPart(ctx context.Context, src oci.Source, what string, d oci.Descriptor
 	return content, nil
 }
 
-// parseManifest reads an image manifest. One that could also be taken for an
-// index is neither (image-spec, manifest.md, "mediaType").
+// parseManifest reads an image manifest.
 func parseManifest(d oci.Descriptor, content []byte) (oci.Manifest, error) {
-	var m oci.Manifest
-	var other struct {
-		Manifests json.RawMessage `json:"manifests"`
-		FSLayers  json.RawMessage `json:"fsLayers"`
-	}
-	if err := unmarshal(content, &m, &other); err != nil {
+	m, err := oci.DecodeManifest(content)
+	if err != nil {
 		return m, refuse("OCI manifest %s: %w", d.Digest, err)
 	}
 	switch {
@@ -121,23 +105,10 @@ func parseManifest(d oci.Descriptor, content []byte) (oci.Manifest, error) {
 		return m, refuse("OCI manifest %s: schemaVersion %d: want 2", d.Digest, m.SchemaVersion)
 	case m.MediaType != "" && m.MediaType != d.MediaType:
 		return m, refuse("OCI manifest %s: it says that it is of type %.100q, and was found as %q", d.Digest, m.MediaType, d.MediaType)
-	case other.Manifests != nil || other.FSLayers != nil:
-		return m, refuse("OCI manifest %s: it has members of an index or of an older form as well", d.Digest)
 	case len(m.Layers) == 0:
 		return m, refuse("OCI manifest %s: it has no layers", d.Digest)
-	case len(m.Layers) > maxLayers:
-		return m, refuse("OCI manifest %s: %d layers, more than the %d allowed", d.Digest, len(m.Layers), maxLayers)
 	}
 	return m, nil
-}
-
-func unmarshal(content []byte, into ...any) error {
-	for _, v := range into {
-		if err := json.Unmarshal(content, v); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // recognise finds the layout and the layer with the module.

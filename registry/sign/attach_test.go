@@ -160,7 +160,12 @@ func TestCollectLimits(t *testing.T) {
 		{"listed and deleted", func(r *ocitest.Memory, s oci.Descriptor) {
 			delete(r.Blobs, referrer(t, r, s, layer(r, 0, 1)...).Digest)
 		}, nil},
-		{"too many", func(r *ocitest.Memory, s oci.Descriptor) { referrer(t, r, s, layer(r, 0, sign.MaxEnvelopes+1)...) }, sign.ErrTooMuch},
+		{"too many", func(r *ocitest.Memory, s oci.Descriptor) {
+			for i := range 3 {
+				referrer(t, r, s, layer(r, 0, sign.MaxEnvelopes/3+1+i)...)
+			}
+		}, sign.ErrTooMuch},
+		{"layers without end", func(r *ocitest.Memory, s oci.Descriptor) { referrer(t, r, s, layer(r, 0, oci.MaxLayers+1)...) }, nil},
 		{"too large", func(r *ocitest.Memory, s oci.Descriptor) { referrer(t, r, s, layer(r, sign.MaxEnvelopeBytes+1, 1)...) }, sign.ErrTooMuch},
 		{"a lying size", func(r *ocitest.Memory, s oci.Descriptor) { referrer(t, r, s, layer(r, 100, 1)...) }, oci.ErrContent},
 		{"a changed byte", func(r *ocitest.Memory, s oci.Descriptor) {

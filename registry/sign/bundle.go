@@ -71,6 +71,9 @@ func hasCertificate(material wire.Object) (bool, error) {
 	if err := onlyMembers(material, "publicKey", "certificate", "x509CertificateChain", "tlogEntries", "timestampVerificationData"); err != nil {
 		return false, err
 	}
+	if err := checkProofs(material); err != nil {
+		return false, err
+	}
 	ways := 0
 	for _, name := range []string{"publicKey", "certificate", "x509CertificateChain"} {
 		if material.Has(name) {
@@ -95,6 +98,82 @@ func hasCertificate(material wire.Object) (bool, error) {
 		return false, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return false, nil
+}
+
+// Bounds of what proves a bundle's time and certificate: what a bundle repeats
+// would be decoded, and verified, as often.
+const (
+	maxLogEntries = 32
+	maxTimestamps = 32
+	maxHashes     = 64 // of the way to a log's root, as many as an index has bits
+)
+
+// checkProofs counts, and refuses what a bundle of a known version does not have:
+// the library would take it by other spellings of its name.
+func checkProofs(material wire.Object) error {
+	chain, err := only(material, "x509CertificateChain", "certificates")
+	if err != nil {
+		return err
+	}
+	if _, err := atMost(chain, "certificates", maxChain); err != nil {
+		return err
+	}
+	timestamps, err := only(material, "timestampVerificationData", "rfc3161Timestamps")
+	if err != nil {
+		return err
+	}
+	if _, err := atMost(timestamps, "rfc3161Timestamps", maxTimestamps); err != nil {
+		return err
+	}
+	entries, err := atMost(material, "tlogEntries", maxLogEntries)
+	if err != nil {
+		return err
+	}
+	for _, raw := range entries {
+		entry, err := wire.ParseObject(raw)
+		if err != nil {
+			return fmt.Errorf("%w: tlogEntries: %w", ErrDamaged, err)
+		}
+		if err := onlyMembers(entry, "logIndex", "logId", "kindVersion", "integratedTime", "inclusionPromise", "inclusionProof", "canonicalizedBody"); err != nil {
+			return err
+		}
+		proof, err := only(entry, "inclusionProof", "logIndex", "rootHash", "treeSize", "hashes", "checkpoint")
+		if err != nil {
+			return err
+		}
+		if _, err := atMost(proof, "hashes", maxHashes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// only returns a member that is an object with known members; none is empty.
+func only(o wire.Object, name string, known ...string) (wire.Object, error) {
+	if raw, _ := o.Get(name); wire.IsNull(raw) {
+		return wire.Object{}, nil
+	}
+	member, _, err := o.GetObject(name)
+	if err != nil {
+		return wire.Object{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return member, onlyMembers(member, known...)
+}
+
+// atMost returns the elements of a member that is an array; none is empty.
+func atMost(o wire.Object, name string, limit int) ([]json.RawMessage, error) {
+	raw, _ := o.Get(name)
+	if wire.IsNull(raw) {
+		return nil, nil
+	}
+	elements, err := wire.ParseArray(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, name, err)
+	}
+	if len(elements) > limit {
+		return nil, fmt.Errorf("%w: %d %s, more than the %d allowed", ErrDamaged, len(elements), name, limit)
+	}
+	return elements, nil
 }
 
 // keyBundle writes the bundle of a statement that a key signed.

@@ -35,8 +35,11 @@ func (e Envelope) Claims() (signer, predicateType string) {
 	return bundleSigner(e.content), claimedType(b.payload)
 }
 
+// maxClaimedTokens is more than a large SBOM has.
+const maxClaimedTokens = 1 << 20
+
 func claimedType(payload []byte) string {
-	o, err := checked(payload)
+	o, err := checkedAtMost(payload, maxClaimedTokens)
 	if err != nil {
 		return ""
 	}

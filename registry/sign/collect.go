@@ -127,7 +127,7 @@ func (c *collector) referrer(ctx context.Context, d oci.Descriptor) ([]Envelope,
 	}
 	m, err := parseManifest(content)
 	if err != nil {
-		return nil, nil //nolint:nilerr // no manifest, so none of a bundle
+		return nil, nil //nolint:nilerr // no manifest that anybody reads, so none of a bundle
 	}
 	var envelopes []Envelope
 	for _, layer := range m.Layers {

@@ -69,10 +69,16 @@ func parseDSSE(o wire.Object) (envelopeDSSE, error) {
 	return e, err
 }
 
+// maxTokens bounds the names and values of an envelope and of what stands beside
+// it; most have some fifty. A statement is text in it.
+const maxTokens = 10_000
+
 // checked parses JSON whose member names are unique and which has nothing behind
 // it.
-func checked(content []byte) (wire.Object, error) {
-	if err := wire.Check(content); err != nil {
+func checked(content []byte) (wire.Object, error) { return checkedAtMost(content, maxTokens) }
+
+func checkedAtMost(content []byte, tokens int) (wire.Object, error) {
+	if err := wire.CheckAtMost(content, tokens); err != nil {
 		return wire.Object{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	o, err := wire.ParseObject(content)

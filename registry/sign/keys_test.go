@@ -1,6 +1,7 @@
 package sign_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -83,6 +84,14 @@ func TestParsePrivateKeyOfOthers(t *testing.T) {
 	}
 }
 
+// longer adds a NULL to the end of an ASN.1 sequence, which readers of keys pass
+// over.
+func longer(der []byte) []byte {
+	der = append(bytes.Clone(der), 5, 0)
+	der[1] += 2
+	return der
+}
+
 func TestParsePublicKeyRefuses(t *testing.T) {
 	large, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	check(t, err)
@@ -104,6 +113,7 @@ func TestParsePublicKeyRefuses(t *testing.T) {
 		{"nothing", "", "no PEM block"},
 		{"a private key", string(golden(t, "ecdsa3.key")), `"ENCRYPTED SIGSTORE PRIVATE KEY", want "PUBLIC KEY"`},
 		{"trailing bytes", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: append(block.Bytes, 0)})), "public key"},
+		{"more in its sequence", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: longer(block.Bytes)})), "not in its canonical form"},
 		{"headers", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Headers: map[string]string{"A": "b"}, Bytes: block.Bytes})), "headers"},
 		{"too long", strings.Repeat(" ", 65<<10) + good, "more than"},
 	}

@@ -2,10 +2,13 @@ package sign_test
 
 import (
 	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -72,6 +75,83 @@ func TestKeyVerifierRefusesStatements(t *testing.T) {
 	}
 }
 
+// stray spells the same bytes in another way: base64 of 64 bytes has four bits in
+// its last letter that are not used.
+func stray(sig string) string {
+	last := len(sig) - len("==") - 1
+	return sig[:last] + string(sig[last]+1) + sig[last+1:]
+}
+
+// TestKeyVerifierRefusesTags: what the right key signed behind a tag, and is no
+// signature of an image.
+func TestKeyVerifierRefusesTags(t *testing.T) {
+	key, err := sign.GenerateKey(sign.ECDSA)
+	check(t, err)
+	v := verifier(t, key.Public())
+	good := string(simple(digest))
+	tests := []struct {
+		name, from, to string
+		want           error // nil: it holds
+	}{
+		{"right", "", "", nil},
+		{"another type", "cosign container image signature", "atomic container signature", sign.ErrVersion},
+		{"no type", `,"type":"cosign container image signature"`, "", sign.ErrVersion},
+		{"another digest", digest[:20], "sha256:0000000000000", sign.ErrOtherDigest},
+		{"an unknown member", `"type"`, `"extra":1,"type"`, sign.ErrDamaged},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			content := []byte(strings.Replace(good, tt.from, tt.to, 1))
+			sum := sha256.Sum256(content)
+			signature, err := key.Sign(rand.Reader, sum[:], crypto.SHA256)
+			check(t, err)
+			_, err = v.Verify(sign.NewTagEnvelope(digest, content, signature, "", "", ""))
+			if !errors.Is(err, tt.want) {
+				t.Errorf("the error is %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestBundlesAreBounded: what a bundle repeats is counted before it is decoded.
+func TestBundlesAreBounded(t *testing.T) {
+	ours := newVirtual(t)
+	v := identityVerifier(t, sign.Identity{Subject: someone, Issuer: issuer}, ours.root(t, parts{log: true}, nil))
+	bundle := func(material string) []byte {
+		return []byte(`{"mediaType":"` + sign.MediaTypeBundle + `","verificationMaterial":{` + material + `},"dsseEnvelope":{"payload":"e30=","payloadType":"application/vnd.in-toto+json","signatures":[{"sig":"AAAA"}]}}`)
+	}
+	of := func(n int, element string) string { return strings.TrimSuffix(strings.Repeat(element+",", n), ",") }
+	const certificate = `"certificate":{"rawBytes":"AAAA"},`
+	tests := []struct{ name, material, says string }{
+		{"log entries", certificate + `"tlogEntries":[` + of(33, "{}") + `]`, "33 tlogEntries, more than the 32 allowed"},
+		{"timestamps", certificate + `"timestampVerificationData":{"rfc3161Timestamps":[` + of(33, "{}") + `]}`, "33 rfc3161Timestamps, more than the 32 allowed"},
+		{"certificates", `"x509CertificateChain":{"certificates":[` + of(11, "{}") + `]}`, "11 certificates, more than the 10 allowed"},
+		{"hashes", certificate + `"tlogEntries":[{},{"inclusionProof":{"hashes":[` + of(65, `""`) + `]}}]`, "65 hashes, more than the 64 allowed"},
+		{"another spelling", certificate + `"tlogEntries":[{"inclusion_proof":{"hashes":[` + of(65, `""`) + `]}}]`, `unknown member "inclusion_proof"`},
+		{"another spelling of timestamps", certificate + `"timestampVerificationData":{"rfc3161_timestamps":[{}]}`, `unknown member "rfc3161_timestamps"`},
+		{"no list", certificate + `"tlogEntries":{}`, "tlogEntries: want an array"},
+		{"no entry", certificate + `"tlogEntries":[7]`, "tlogEntries: want an object"},
+		{"null is none", certificate + `"tlogEntries":null,"timestampVerificationData":null`, ""},
+		{"entries without end", certificate + `"tlogEntries":[` + of(1<<19, "{}") + `]`, "too many JSON values"},
+		{"hashes without end", certificate + `"tlogEntries":[{"inclusionProof":{"hashes":[` + of(1<<19, `""`) + `]}}]`, "too many JSON values"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := sign.NewEnvelope(digest, bundle(tt.material))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := v.Verify(e)
+			runtime.ReadMemStats(&after)
+			if !errors.Is(err, sign.ErrSignature) || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("the error is %v, want %q in it", err, tt.says)
+			}
+			if n := after.TotalAlloc - before.TotalAlloc; n > 8<<20 {
+				t.Errorf("%d bytes were allocated", n)
+			}
+		})
+	}
+}
+
 // TestKeyVerifierRefusesBundles: the right signature in what is no bundle of it.
 func TestKeyVerifierRefusesBundles(t *testing.T) {
 	key, err := sign.GenerateKey(sign.Ed25519)
@@ -102,6 +182,7 @@ func TestKeyVerifierRefusesBundles(t *testing.T) {
 		{"no signature", sig, "", sign.ErrDamaged},
 		{"URL base64", sig, base64.URLEncoding.EncodeToString(append([]byte{0xfb, 0xff}, raw...)), sign.ErrDamaged},
 		{"base64 without padding", sig, strings.TrimRight(sig, "="), sign.ErrDamaged},
+		{"base64 with stray bits", sig, stray(sig), sign.ErrDamaged},
 		{"base64 with a line end", sig, sig[:4] + `\n` + sig[4:], sign.ErrDamaged},
 		{"several signatures", `[{"sig"`, `[{"sig":"AAAA"},{"sig"`, sign.ErrDamaged},
 		{"no signatures", `"signatures":[{"sig":"` + sig + `"}]`, `"signatures":[]`, sign.ErrDamaged},

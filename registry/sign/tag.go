@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
 )
 
@@ -142,11 +141,8 @@ func fromLayer(manifest oci.Descriptor, subject string, layer oci.Descriptor, co
 
 // parseManifest reads a manifest strictly enough to be rewritten.
 func parseManifest(content []byte) (oci.Manifest, error) {
-	var m oci.Manifest
-	if err := wire.Check(content); err != nil {
-		return m, fmt.Errorf("manifest: %w", err)
-	}
-	if err := json.Unmarshal(content, &m); err != nil {
+	m, err := oci.DecodeManifest(content)
+	if err != nil {
 		return m, fmt.Errorf("manifest: %w", err)
 	}
 	return m, nil
