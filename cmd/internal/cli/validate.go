@@ -53,9 +53,9 @@ func newValidate(s Streams) *cobra.Command {
 		Short: "Check a configuration file and the modules that it names",
 		Long: `Validate checks a configuration file (where none is named, $MCPWASM_CONFIG or
 mcpwasm.yaml in the user's folder for configuration), that every module that it
-names can be run, that what it grants is there and that its trust can be used, and
-prints what it checked and what each server may do. It starts nothing, and fetches
-nothing.`,
+names can be run, that what it grants is there, that its trust can be used and that
+packages are as they were approved in the lock file beside it, and prints what it
+checked and what each server may do. It starts nothing, and fetches nothing.`,
 		Args:              takes(0, 1, "at most one file"),
 		ValidArgsFunction: files("yaml", "yml"),
 	}
@@ -101,6 +101,7 @@ func validate(ctx context.Context, c host.Config, flag string) (validateJSON, er
 		return v, configFailure(path, named, err)
 	}
 	v.checkTrust(file)
+	v.checkApproved(file)
 	servers, err := hostServers(file)
 	if problems, ok := errors.AsType[config.Errors](err); ok {
 		v.Problems = append(v.Problems, problems...)
