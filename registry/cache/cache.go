@@ -135,8 +135,20 @@ func blobPath(digest string) string   { return path.Join(blobsDir, hexOf(digest)
 func ingestPath(digest string) string { return path.Join(ingestDir, hexOf(digest)) }
 
 // openRegular opens a file that is one: neither a link, nor a pipe, whose opening
-// would wait for somebody to write.
-func (c *Cache) openRegular(name string, flag int) (*os.File, fs.FileInfo, error) {
+// would wait for somebody to write. One that is replaced meanwhile, as content is
+// that was dropped and fetched again, is opened anew.
+func (c *Cache) openRegular(name string, flag int) (f *os.File, info fs.FileInfo, err error) {
+	const attempts = 100 // nobody but an enemy replaces it so often
+	for range attempts {
+		f, info, err = c.openOnce(name, flag)
+		if !errors.Is(err, errReplaced) {
+			return f, info, err
+		}
+	}
+	return nil, nil, errIrregular
+}
+
+func (c *Cache) openOnce(name string, flag int) (*os.File, fs.FileInfo, error) {
 	before, err := c.root.Lstat(name)
 	if err != nil {
 		return nil, nil, err
@@ -150,13 +162,15 @@ func (c *Cache) openRegular(name string, flag int) (*os.File, fs.FileInfo, error
 	}
 	info, err := f.Stat()
 	if err == nil && !os.SameFile(before, info) {
-		err = errIrregular // it was replaced meanwhile
+		err = errReplaced
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, f.Close())
 	}
 	return f, info, nil
 }
+
+var errReplaced = errors.New("it was replaced meanwhile")
 
 var errIrregular = errors.New("it is not a regular file")
 

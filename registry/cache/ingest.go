@@ -169,27 +169,17 @@ func (p *partial) reset() error {
 // rest fetches what comes behind the first have bytes, which are in h already,
 // and checks the whole.
 func (p *partial) rest(ctx context.Context, d oci.Descriptor, upstream oci.Source, h hash.Hash, have int64, into []byte) error {
-	if have == d.Size && have > 0 && sum(h) == d.Digest {
-		return nil // whoever fetched it was killed just before the end
+	if have == d.Size && have > 0 {
+		if sum(h) == d.Digest {
+			return nil // whoever fetched it was killed just before the end
+		}
+		return fmt.Errorf("%s: %w: what was fetched before was changed", d.Digest, oci.ErrContent)
 	}
-	fetch := upstream.Fetch
-	if raw, ok := upstream.(oci.RawSource); ok {
-		fetch = raw.FetchRaw
-	}
-	r, err := fetch(ctx, d)
+	r, err := fetchFrom(ctx, upstream, d, have)
 	if err != nil {
 		return err
 	}
 	defer r.Close() //nolint:errcheck // it was only read
-	if have > 0 {
-		s, ok := r.(io.Seeker)
-		if !ok {
-			return fmt.Errorf("%s: %w: it cannot be taken up", d.Digest, oci.ErrContent)
-		}
-		if _, err := s.Seek(have, io.SeekStart); err != nil {
-			return fmt.Errorf("%s: %w: it cannot be taken up: %w", d.Digest, oci.ErrContent, err)
-		}
-	}
 	if err := p.copy(ctx, d, r, h, have, into); err != nil {
 		return err
 	}
@@ -200,6 +190,29 @@ func (p *partial) rest(ctx context.Context, d oci.Descriptor, upstream oci.Sourc
 		return fmt.Errorf("%s: %w: the content's digest is %s", d.Digest, oci.ErrContent, got)
 	}
 	return nil
+}
+
+// fetchFrom opens content at an offset. Where that is what fails, and not the
+// fetching, the error is [oci.ErrContent].
+func fetchFrom(ctx context.Context, upstream oci.Source, d oci.Descriptor, offset int64) (io.ReadCloser, error) {
+	if raw, ok := upstream.(oci.RawSource); ok {
+		r, err := raw.FetchRaw(ctx, d, offset)
+		if err == nil || offset == 0 || ctx.Err() != nil {
+			return r, err
+		}
+	}
+	r, err := upstream.Fetch(ctx, d)
+	if err != nil || offset == 0 {
+		return r, err
+	}
+	s, ok := r.(io.Seeker)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("%s: %w: it cannot be taken up", d.Digest, oci.ErrContent), r.Close())
+	}
+	if _, err := s.Seek(offset, io.SeekStart); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w: it cannot be taken up: %w", d.Digest, oci.ErrContent, err), r.Close())
+	}
+	return r, nil
 }
 
 // copy fetches and writes. Where nothing can be written any more, it goes on for

@@ -2,10 +2,12 @@ package cache
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/mcpwasm/mcpwasm/registry/oci"
@@ -53,7 +55,7 @@ func TestResume(t *testing.T) {
 		{"complete and changed", func(t *testing.T, f string) {
 			must(t, os.WriteFile(f, content, 0o600))
 			flip(t, f, 5)
-		}, false, 1, 2},
+		}, false, 0, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -123,4 +125,34 @@ func flip(t testing.TB, file string, at int) {
 	b = bytes.Clone(b)
 	b[at] ^= 0x10
 	must(t, os.WriteFile(file, b, 0o600))
+}
+
+// rawUpstream hands out content from an offset on, unless it refuses that.
+type rawUpstream struct {
+	*upstream
+	refuse  bool
+	offsets []int64
+}
+
+func (u *rawUpstream) FetchRaw(_ context.Context, d oci.Descriptor, offset int64) (io.ReadCloser, error) {
+	u.offsets = append(u.offsets, offset)
+	if u.refuse && offset > 0 {
+		return nil, errBroken
+	}
+	return io.NopCloser(bytes.NewReader(u.Blobs[d.Digest][offset:])), nil
+}
+
+// TestResumeRaw asks for what is missing only, and otherwise where that is refused.
+func TestResumeRaw(t *testing.T) {
+	content := random(8, 2*piece)
+	for _, refuse := range []bool{false, true} {
+		c, _ := newCache(t, Options{})
+		must(t, os.WriteFile(filepath.Join(c.Dir(), ingestPath(oci.DigestOf(content))), content[:piece], 0o600))
+		u := &rawUpstream{upstream: newUpstream(content), refuse: refuse}
+		want(t, c.Source(repository, u), content)
+		if fetched := u.count(); !slices.Equal(u.offsets, []int64{piece}) || (fetched == 1) != refuse || (u.resumed == 1) != refuse {
+			t.Errorf("refused %t: offsets %v, fetched %d times", refuse, u.offsets, fetched)
+		}
+		sound(t, c)
+	}
 }

@@ -83,6 +83,9 @@ func (r *Reading) server(where string, n *node) {
 }
 
 func serverEntry(n *node) (Entry, error) {
+	if err := beforeCamelCase(n); err != nil {
+		return Entry{}, err
+	}
 	var s ServerJSON
 	if err := decodeLenient(n, &s); err != nil {
 		return Entry{}, err
@@ -103,6 +106,22 @@ func serverEntry(n *node) (Entry, error) {
 		e.Remotes = append(e.Remotes, t.remote())
 	}
 	return e, nil
+}
+
+// beforeCamelCase refuses the packages of a server.json of before 2025-09, whose
+// members had other names.
+func beforeCamelCase(n *node) error {
+	if !n.is("packages", kindList) {
+		return nil
+	}
+	for _, p := range n.get("packages").items {
+		for _, member := range []string{"registry_name", "registry_type"} {
+			if p.get(member) != nil {
+				return fmt.Errorf("line %d: a package with %s is of the form of before 2025-09: get the file as the registry has it now, or write it with registryType, identifier, version and transport", p.line, member)
+			}
+		}
+	}
+	return nil
 }
 
 // addPackage adds a package of a server.json: one of ours is known by its hint,

@@ -25,7 +25,8 @@ const registryPage = `{"servers":[
  {"server":{"name":"io.github.house/pinned","description":"x","version":"1","packages":[{"registryType":"oci","identifier":"house/pinned","version":"sha256:abcd","transport":{"type":"stdio"}}]}},
  {"server":{"name":"two words","description":"x","version":"1","remotes":[{"type":"sse","url":"https://a"}]}},
  {"server":{"name":"io.github.house/list","description":["x"]}},
- {"name":"io.github.house/direct","description":"the older form","version":"1.0.0","packages":[{"registryType":"pypi","identifier":"direct","version":"1.0.0","transport":{"type":"stdio"}}]}
+ {"name":"io.github.house/direct","description":"the older form","version":"1.0.0","packages":[{"registryType":"pypi","identifier":"direct","version":"1.0.0","transport":{"type":"stdio"}}]},
+ {"name":"io.github.house/oldest","description":"of before 2025-09","version_detail":{"version":"1.0.0"},"packages":[{"registry_name":"npm","name":"oldest","version":"1.0.0"}]}
 ],"metadata":{"count":10,"nextCursor":"abc"}}`
 
 func TestRegistryPage(t *testing.T) {
@@ -42,7 +43,8 @@ func TestRegistryPage(t *testing.T) {
 		"io.github.house/pinned": `{"name":"io.github.house/pinned","version":"1","description":"x","container":{"image":"house/pinned@sha256:abcd"}}`,
 		"io.github.house/direct": `{"name":"io.github.house/direct","version":"1.0.0","description":"the older form","others":[{"type":"pypi","identifier":"direct","version":"1.0.0"}]}`,
 	})
-	wantNotes(t, r.Notes, "gone is left out: the registry says that it is deleted", `two words is left out: name: "two words"`, "servers[8] is left out: line ")
+	wantNotes(t, r.Notes, "gone is left out: the registry says that it is deleted", `two words is left out: name: "two words"`, "servers[8] is left out: line ",
+		"servers[10] is left out: line 21: a package with registry_name is of the form of before 2025-09: get")
 	if r.Next != "abc" {
 		t.Errorf("next page %q", r.Next)
 	}

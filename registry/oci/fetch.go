@@ -26,7 +26,7 @@ func (r *repository) Fetch(ctx context.Context, d Descriptor) (io.ReadCloser, er
 		}
 		return io.NopCloser(bytes.NewReader(content)), nil
 	}
-	f, err := r.fetched(ctx, d)
+	f, err := r.fetched(ctx, d, 0)
 	if err != nil {
 		return nil, err // and no interface around a nil
 	}
@@ -34,12 +34,25 @@ func (r *repository) Fetch(ctx context.Context, d Descriptor) (io.ReadCloser, er
 }
 
 // FetchRaw implements [RawSource].
-func (r *repository) FetchRaw(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
-	rc, err := r.Fetch(ctx, d)
-	if f, ok := rc.(*fetched); ok {
-		f.hash = nil
+func (r *repository) FetchRaw(ctx context.Context, d Descriptor, offset int64) (io.ReadCloser, error) {
+	if offset == 0 {
+		rc, err := r.Fetch(ctx, d)
+		if f, ok := rc.(*fetched); ok {
+			f.hash = nil
+		}
+		return rc, err
 	}
-	return rc, err
+	if r.err != nil {
+		return nil, r.err
+	}
+	if err := d.Check(maxBlobBytes); err != nil {
+		return nil, err
+	}
+	f, err := r.fetched(ctx, d, offset) // which does not hash what begins in the middle
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // manifest reads a manifest as a whole.
@@ -49,7 +62,7 @@ func (r *repository) manifest(ctx context.Context, d Descriptor) ([]byte, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.remotes.limits.metadata)
 	defer cancel()
-	f, err := r.fetched(ctx, d)
+	f, err := r.fetched(ctx, d, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +84,13 @@ type fetched struct {
 	failed func(error) // told of an error of the server, unless nil
 }
 
-func (r *repository) fetched(ctx context.Context, d Descriptor) (*fetched, error) {
+func (r *repository) fetched(ctx context.Context, d Descriptor, offset int64) (*fetched, error) {
 	f := &fetched{checked: checked{d: d}, ctx: ctx, repo: r}
-	body, err := f.open(0)
+	body, err := f.open(offset)
 	if err != nil {
 		return nil, r.about(d.Digest, err)
 	}
-	f.start(body, 0)
+	f.start(body, offset)
 	return f, nil
 }
 

@@ -98,9 +98,22 @@ func (m *mirrored) Fetch(ctx context.Context, d Descriptor) (rc io.ReadCloser, e
 }
 
 // FetchRaw implements [RawSource]. It is hashed all the same, since a mirror that
-// sends wrong content is not asked again.
-func (m *mirrored) FetchRaw(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
-	return m.Fetch(ctx, d)
+// sends wrong content is not asked again. One that only cannot begin at an offset is.
+func (m *mirrored) FetchRaw(ctx context.Context, d Descriptor, offset int64) (io.ReadCloser, error) {
+	rc, err := m.Fetch(ctx, d)
+	if err != nil || offset == 0 {
+		return rc, err
+	}
+	s, ok := rc.(io.Seeker)
+	if !ok {
+		err = fmt.Errorf("%s: it cannot be read from %d on", d.Digest, offset)
+	} else {
+		_, err = s.Seek(offset, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, rc.Close())
+	}
+	return rc, nil
 }
 
 // watch has a mirror not asked again when it sends something wrong.

@@ -133,8 +133,9 @@ func IsDigest(s string) bool { return formDigest.MatchString(s) }
 // callers that hash it in any case: registry/cache does as it writes.
 type RawSource interface {
 	Source
-	// FetchRaw is Fetch, but that the digest is not checked. The size is.
-	FetchRaw(ctx context.Context, d Descriptor) (io.ReadCloser, error)
+	// FetchRaw is Fetch from an offset on, which is less than the size unless it
+	// is 0. The digest is not checked; the size is.
+	FetchRaw(ctx context.Context, d Descriptor, offset int64) (io.ReadCloser, error)
 }
 
 // ByteSource is a [Source] that hands out content as a whole, already hashed:

@@ -166,7 +166,7 @@ func TestTarget(t *testing.T) {
 				t.Errorf("fetch what is not there: %v", err)
 			}
 			if raw, ok := target.(oci.RawSource); ok {
-				if r, err := raw.FetchRaw(t.Context(), oci.Descriptor{Digest: missing, Size: 3}); r != nil || !errors.Is(err, oci.ErrNotFound) {
+				if r, err := raw.FetchRaw(t.Context(), oci.Descriptor{Digest: missing, Size: 3}, 0); r != nil || !errors.Is(err, oci.ErrNotFound) {
 					t.Errorf("fetch raw: %v, %v", r, err)
 				}
 			}
@@ -283,3 +283,51 @@ func TestCancel(t *testing.T) {
 }
 
 var _ io.Reader = unreadable{}
+
+// TestFetchRaw takes up a transfer with the one request for what is missing.
+func TestFetchRaw(t *testing.T) {
+	ranges := make(chan string, 10)
+	registry := memoryRegistry(ociserver.Options{})
+	whole := false // whether it answers with all of it, whatever was asked for
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			ranges <- r.Header.Get("Range")
+		}
+		if whole {
+			r.Header.Del("Range")
+		}
+		registry.ServeHTTP(w, r)
+	})
+	host, mirror := serve(t, handler), serve(t, http.NotFoundHandler())
+	a := newArtifact(t, "application/x", nil, []byte("content"))
+	a.push(t, repository(t, plain(host), host))
+	behindMirror, _ := mirroredRepository(t, host, mirror)
+	for name, tt := range map[string]struct {
+		from oci.Source
+		want []string
+	}{
+		"registry": {repository(t, plain(host), host), []string{"bytes=3-6"}},
+		"mirror":   {behindMirror, []string{"", "bytes=3-6"}},
+	} {
+		r, err := tt.from.(oci.RawSource).FetchRaw(t.Context(), a.layer, 3)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if b, err := io.ReadAll(r); err != nil || string(b) != "tent" {
+			t.Errorf("%s: %q, %v", name, b, err)
+		}
+		r.Close()
+		for _, want := range tt.want {
+			if got := <-ranges; got != want {
+				t.Errorf("%s: asked for %q, want %q", name, got, want)
+			}
+		}
+		if len(ranges) > 0 {
+			t.Errorf("%s: asked for %q as well", name, <-ranges)
+		}
+	}
+	whole = true
+	if _, err := repository(t, plain(host), host).(oci.RawSource).FetchRaw(t.Context(), a.layer, 3); err == nil || !strings.Contains(err.Error(), "cannot continue a transfer") {
+		t.Errorf("a registry without ranges: %v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -167,6 +168,9 @@ func (f *approveFlags) add(ctx context.Context, s Streams, ref oci.Reference, na
 	if err := k.printGrants(f.shown(s), name, g); err != nil {
 		return err
 	}
+	if err := p.rollback(ref, k); err != nil {
+		return err
+	}
 	if err := f.approve(ctx, s, "add", "Approve "+name+" with these grants?"); err != nil {
 		return err
 	}
@@ -189,6 +193,24 @@ func (f *approveFlags) add(ctx context.Context, s Streams, ref oci.Reference, na
 		return err
 	}
 	return writeJSON(s.Out, approved)
+}
+
+// rollback refuses a version older than what is approved from the same repository
+// under another name, unless the reference names exactly that one; then it is said.
+func (p *packages) rollback(ref oci.Reference, k *candidate) error {
+	for _, name := range slices.Sorted(maps.Keys(p.lock.Servers)) {
+		e := p.lock.Servers[name]
+		source, err := e.Source()
+		if err != nil || source.Name() != ref.Name() || !lock.Has(lock.Compare(e, k.entry), lock.KindRollback) {
+			continue
+		}
+		if !namesExactly(ref.Tag, k) && !namesExactly(ref.Digest, k) {
+			return &failure{ExitInput, fmt.Errorf("%s: version %s is older than %s, which was approved as %s: somebody may want to bring it back for its faults", ref, k.Plugin.Version, e.Package.Version, name),
+				"mcpwasm add " + ref.Name() + "@" + k.entry.Digest + " takes it all the same"}
+		}
+		say(p.s, "ROLLBACK: version %s is older than %s, which was approved as %s", k.Plugin.Version, e.Package.Version, name)
+	}
+	return nil
 }
 
 // keep fetches what was approved once more where it is larger than the cache, which

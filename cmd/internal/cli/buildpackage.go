@@ -142,7 +142,9 @@ func compileGo(ctx context.Context, s Streams, dir string) ([]byte, error) {
 	// Without the state of version control, which would make other bytes of the same source.
 	cmd := exec.CommandContext(ctx, compiler, "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-o", path, ".")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	// Nor with what the caller has set for other builds; GOFLAGS has a value since an
+	// empty one would be that of go env -w.
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=-trimpath", "GOWASM=", "GOEXPERIMENT=", "GOFIPS140=off")
 	cmd.Stdout, cmd.Stderr = s.Err, s.Err
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"cuelabs.dev/go/oci/ociregistry/ocimem"
@@ -33,12 +35,21 @@ const tinyManifest = `{"contract":1,"name":"io.github.someone/weather","version"
 type inspectable struct {
 	host   string
 	key    crypto.Signer
-	config string // the configuration's file
+	config string      // the configuration's file
+	closed atomic.Bool // its signatures are for nobody
 }
 
 func newInspectable(t *testing.T) *inspectable {
 	t.Helper()
-	server := httptest.NewServer(ociserver.New(ocimem.New(), nil))
+	r := &inspectable{}
+	registry := ociserver.New(ocimem.New(), nil)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if r.closed.Load() && (strings.Contains(req.URL.Path, "/referrers/") || strings.Contains(req.URL.Path, "/manifests/sha256-")) {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		registry.ServeHTTP(w, req)
+	}))
 	t.Cleanup(server.Close)
 	key, err := sign.GenerateKey(sign.ECDSA)
 	if err != nil {
@@ -49,7 +60,7 @@ func newInspectable(t *testing.T) *inspectable {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	r := &inspectable{host: strings.TrimPrefix(server.URL, "http://"), key: key, config: filepath.Join(dir, "mcpwasm.yaml")}
+	r.host, r.key, r.config = strings.TrimPrefix(server.URL, "http://"), key, filepath.Join(dir, "mcpwasm.yaml")
 	text := "registries:\n  " + r.host + ": {plainHTTP: true}\ntrust:\n  rules:\n    - repositories: [" + r.host + "/acme/*]\n" +
 		"      signers: [{key: acme.pub}]\n      capabilities: any\n"
 	for path, content := range map[string][]byte{r.config: []byte(text), filepath.Join(dir, "acme.pub"): public} {
@@ -188,6 +199,20 @@ func TestInspectUntrusted(t *testing.T) {
 		if e := e.(map[string]any); e["verified"] != false || e["components"] != nil {
 			t.Errorf("an envelope is believed: %v", e)
 		}
+	}
+}
+
+// TestInspectRefused: who may not see the signatures is not told that there are
+// none.
+func TestInspectRefused(t *testing.T) {
+	r := newInspectable(t)
+	to, d := r.push(t, "acme/weather")
+	r.attach(t, to, d, sign.PredicateSignature, "")
+	r.closed.Store(true)
+	text, j := r.inspect(t, r.host+"/acme/weather@"+d.Digest)
+	has(t, text, "trust not trusted:", "signed not known: signatures could not be looked up: find signatures:", "package io.github.someone/weather 1.2.0")
+	if p := j["package"].(map[string]any); len(p["envelopes"].([]any)) != 0 || !strings.Contains(p["unknown"].(string), "403") {
+		t.Errorf("package %v", p)
 	}
 }
 

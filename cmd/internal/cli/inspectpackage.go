@@ -125,8 +125,7 @@ func (f *inspectFlags) inspectReference(ctx context.Context, s Streams, ref oci.
 		digests = append(digests, l.Descriptor.Digest)
 	}
 	if p.Envelopes, err = envelopes(ctx, src, known(policy, ref), digests...); err != nil {
-		// Who cannot be asked for signatures has none, and the verdict says so.
-		p.Envelopes = []inspectedJSON{}
+		p.Envelopes, p.Unknown = []inspectedJSON{}, oneLine(err.Error(), 1000)
 	}
 	return inspectModule(ctx, ref.String(), ref.Repository, l, src, p)
 }

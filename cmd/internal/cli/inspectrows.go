@@ -28,6 +28,8 @@ type packageJSON struct {
 	// Trust is missing where nobody has to vouch for it: in a folder.
 	Trust     *trustJSON      `json:"trust,omitempty"`
 	Envelopes []inspectedJSON `json:"envelopes"`
+	// Unknown is why signatures and attestations could not be looked up.
+	Unknown string `json:"unknown,omitempty"`
 }
 
 type layerJSON struct {
@@ -106,7 +108,11 @@ func (p *packageJSON) rows() [][]string {
 	for _, e := range p.Envelopes {
 		signed = append(signed, e.line())
 	}
-	rows = append(rows, labelled("signed", signed, "by nobody")...)
+	if p.Unknown != "" {
+		add("signed", "not known: signatures could not be looked up: "+p.Unknown)
+	} else {
+		rows = append(rows, labelled("signed", signed, "by nobody")...)
+	}
 	if p.Definitions == nil {
 		return append(rows, []string{"manifest", "none: the operator's grants decide alone"})
 	}

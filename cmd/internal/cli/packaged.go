@@ -125,36 +125,11 @@ func (p *packages) server(name string) *config.Server {
 	return &p.file.Servers[i]
 }
 
-// configured returns a server of the configuration whose source is a reference:
-// it has to have been approved under its name, with the same source and grants.
+// configured returns a server of the configuration whose source is a reference.
 func (p *packages) configured(ctx context.Context, c host.Config, s config.Server) (host.Server, error) {
-	if !s.Package {
-		return host.Server{}, &failure{ExitInput, fmt.Errorf("%s has the source %s in %s, which is no package", s.Name, s.Source, p.file.Path), "mcpwasm run " + s.Source}
-	}
-	if s.Manifest != "" {
-		return host.Server{}, p.refuse(s, ".manifest", "", "what a package asks for stands in the package: leave manifest out")
-	}
-	ref, err := oci.ParseReference(s.Source)
-	if err != nil {
-		return host.Server{}, &failure{ExitInput, err, ""}
-	}
-	if err := p.lock.present(); err != nil {
-		return host.Server{}, err
-	}
-	e, ok := p.lock.Servers[s.Name]
-	if !ok {
-		return host.Server{}, p.refuse(s, ".source", "mcpwasm add "+s.Source+" --name "+s.Name, "%s was not approved", s.Source)
-	}
-	update := "mcpwasm update " + s.Name
-	if !sameSource(e, ref) {
-		return host.Server{}, p.refuse(s, ".source", update, "%s is approved as %s, not %s", s.Name, e.Reference, s.Source)
-	}
-	grants, err := configGrants(s, p.lock.dir())
+	e, err := p.approval(s)
 	if err != nil {
 		return host.Server{}, err
-	}
-	if field := differentGrant(e.Grants, grants); field != "" {
-		return host.Server{}, p.refuse(s, "", update, "%s is not what was approved", field)
 	}
 	server, err := p.locked(ctx, c, s.Name, e)
 	if err != nil {
@@ -163,6 +138,40 @@ func (p *packages) configured(ctx context.Context, c host.Config, s config.Serve
 	server.Args, server.Env, server.Lifetime, server.Limits = s.Args, s.Env, s.Lifetime, s.Limits
 	server.HTTP = egress.Limits{Time: s.HTTP.Timeout, RequestBytes: s.HTTP.RequestBytes, ResponseBytes: s.HTTP.ResponseBytes}
 	return server, nil
+}
+
+// approval returns the entry of a server of the configuration: it has to have been
+// approved under its name, with the same source and grants.
+func (p *packages) approval(s config.Server) (lock.Entry, error) {
+	if !s.Package {
+		return lock.Entry{}, &failure{ExitInput, fmt.Errorf("%s has the source %s in %s, which is no package", s.Name, s.Source, p.file.Path), "mcpwasm run " + s.Source}
+	}
+	if s.Manifest != "" {
+		return lock.Entry{}, p.refuse(s, ".manifest", "", "what a package asks for stands in the package: leave manifest out")
+	}
+	ref, err := oci.ParseReference(s.Source)
+	if err != nil {
+		return lock.Entry{}, &failure{ExitInput, err, ""}
+	}
+	if err := p.lock.present(); err != nil {
+		return lock.Entry{}, err
+	}
+	e, ok := p.lock.Servers[s.Name]
+	if !ok {
+		return lock.Entry{}, p.refuse(s, ".source", "mcpwasm add "+s.Source+" --name "+s.Name, "%s was not approved", s.Source)
+	}
+	update := "mcpwasm update " + s.Name
+	if !sameSource(e, ref) {
+		return lock.Entry{}, p.refuse(s, ".source", update, "%s is approved as %s, not %s", s.Name, e.Reference, s.Source)
+	}
+	grants, err := configGrants(s, p.lock.dir())
+	if err != nil {
+		return lock.Entry{}, err
+	}
+	if field := differentGrant(e.Grants, grants); field != "" {
+		return lock.Entry{}, p.refuse(s, "", update, "%s is not what was approved", field)
+	}
+	return e, nil
 }
 
 // refuse names the place in the configuration that does not agree with the lock

@@ -175,11 +175,7 @@ func broken(file *config.File, st host.Status) []string {
 	case st.Err == nil:
 		return nil
 	case len(problems) == 0:
-		line := st.Err.Error()
-		if f, ok := errors.AsType[*failure](st.Err); ok && f.hint != "" {
-			line += ": " + f.hint
-		}
-		return []string{line}
+		return []string{st.Err.Error() + wayOut(st.Err)}
 	}
 	var lines []string
 	for _, p := range problems {

@@ -144,26 +144,6 @@ func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags
 	return v.sorted(), nil
 }
 
-// checkLock lists the servers that only the lock file has, and reports one that
-// serve would refuse.
-func (v *validateJSON) checkLock(file *config.File, at *lockFlags) {
-	l, err := at.open(file)
-	if _, ok := errors.AsType[config.Errors](err); ok {
-		return // of trust.lock, which checkTrust reports
-	}
-	named := map[string]bool{}
-	for _, s := range file.Servers {
-		named[s.Name] = true
-	}
-	if err == nil {
-		v.Locked, err = l.approved(func(name string) bool { return !named[name] })
-	}
-	if err != nil {
-		path := at.in(file)
-		v.Problems = append(v.Problems, config.Problem{File: path, Message: strings.TrimPrefix(err.Error(), path+": ")})
-	}
-}
-
 // sorted completes a result.
 func (v validateJSON) sorted() validateJSON {
 	slices.SortStableFunc(v.Problems, func(a, b config.Problem) int { return cmp.Compare(a.Line, b.Line) })
