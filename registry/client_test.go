@@ -66,6 +66,10 @@ func TestVerifyRefuses(t *testing.T) {
 			w.sign(w.pkg.Descriptor, w.key)
 			c.Trust.Rules[0].Ceiling = nil
 		}, trust.ErrUntrusted, "asks for more"},
+		{"another package in its place", func(_ *testing.T, w *world, c *ClientConfig) {
+			w.sign(w.pkg.Descriptor, w.key)
+			c.Trust.Rules[0].Names = []string{"io.github.acme/weather"}
+		}, trust.ErrUntrusted, `the rule registry.example/acme/* is for packages with the name io.github.acme/weather, and this one is "io.github.acme/Weather_Now"`},
 		{"unsigned and asks for too much", func(_ *testing.T, _ *world, c *ClientConfig) {
 			c.AllowUnsigned, c.Trust.Rules[0].Ceiling = true, nil
 		}, trust.ErrUntrusted, "asks for more"},

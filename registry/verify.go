@@ -63,7 +63,7 @@ func (c *Client) verify(ctx context.Context, p *Package) error {
 			return err
 		}
 	}
-	if err := c.checkCapabilities(p); err != nil {
+	if err := c.checkManifest(p); err != nil {
 		return err
 	}
 	cache.Keep(src, p.Reference.Digest, p.Descriptor.Digest)
@@ -114,14 +114,19 @@ func (c *Client) checkSignatures(ctx context.Context, p *Package, digest string,
 	return err
 }
 
-// checkCapabilities holds what a package asks for against the policy. One that
-// nobody vouches for may come from where no rule says anything.
-func (c *Client) checkCapabilities(p *Package) error {
+// checkManifest holds what a package says about itself, its name and what it asks for,
+// against the policy. One that nobody vouches for may come from where no rule says
+// anything.
+func (c *Client) checkManifest(p *Package) error {
+	var name string
 	var asked *plugins.Requests
 	if p.Plugin != nil {
-		asked = p.Plugin.Capabilities
+		name, asked = p.Plugin.Name, p.Plugin.Capabilities
 	}
-	err := c.config.Trust.CheckCapabilities(p.Reference, asked)
+	err := c.config.Trust.CheckName(p.Reference, name)
+	if err == nil {
+		err = c.config.Trust.CheckCapabilities(p.Reference, asked)
+	}
 	if p.Verdict.Unsigned && errors.Is(err, trust.ErrNoRule) {
 		return nil
 	}

@@ -21,12 +21,12 @@ type Kind string
 
 // The kinds of changes.
 const (
+	KindName        Kind = "name"        // of the package: it may be another one
 	KindWidened     Kind = "widened"     // it asks for more
 	KindNarrowed    Kind = "narrowed"    // it asks for less
 	KindAsked       Kind = "asked"       // it asks otherwise: reasons, what is optional, room
 	KindDefinition  Kind = "definition"  // one definition, or what the server says about itself
 	KindSigner      Kind = "signer"      // somebody who vouched does not, or the other way round
-	KindName        Kind = "name"        // of the package
 	KindVersion     Kind = "version"     // of the package
 	KindSize        Kind = "size"        // of the module, in bytes
 	KindDigest      Kind = "digest"      // of the package
@@ -57,11 +57,12 @@ func (c Change) String() string {
 	return fmt.Sprintf("%s: approved %s, found %s", c.Field, c.Approved, c.Found)
 }
 
-// Compare returns what of a package is not as it was approved: capabilities that
-// widened first, then definitions, signers, version, size and digests. Grants,
+// Compare returns what of a package is not as it was approved: its name first, then
+// capabilities that widened, then definitions, signers, version, size and digests. Grants,
 // times and integrity are not the package's, and not compared.
 func Compare(approved, found Entry) []Change {
 	c := &comparison{}
+	c.text(KindName, "package.name", nameOf(approved), nameOf(found))
 	c.capabilities(approved.Capabilities, found.Capabilities)
 	c.definitions(approved.Definitions, found.Definitions)
 	c.signers(approved, found)
@@ -177,21 +178,26 @@ func (c *comparison) signers(approved, found Entry) {
 	}
 }
 
+// nameOf returns a package's name, "" where it has no manifest.
+func nameOf(e Entry) string {
+	if e.Package == nil {
+		return ""
+	}
+	return e.Package.Name
+}
+
 func (c *comparison) versions(approved, found Entry) {
 	a, f := approved.Package, found.Package
 	switch {
 	case a == nil && f == nil:
 		return
 	case a == nil:
-		c.add(KindName, "package.name", "", f.Name)
 		c.add(KindVersion, "package.version", "", f.Version)
 		return
 	case f == nil:
-		c.add(KindName, "package.name", a.Name, "")
 		c.add(KindVersion, "package.version", a.Version, "")
 		return
 	}
-	c.text(KindName, "package.name", a.Name, f.Name)
 	switch order := semver.Compare("v"+f.Version, "v"+a.Version); {
 	case a.Name != f.Name:
 		c.text(KindVersion, "package.version", a.Version, f.Version)

@@ -58,8 +58,11 @@ func TestCompare(t *testing.T) {
 			[]string{"republished package.version: approved 1.2.0, found 1.2.0", "digest digest: approved " + digestA}},
 		{"another package", func(e *lock.Entry) { e.Package = &lock.Package{Name: "other", Version: "0.1.0"} },
 			[]string{"name package.name: approved io.github.acme/weather, found other", "version package.version: approved 1.2.0, found 0.1.0"}},
+		{"another package that asks for more", func(e *lock.Entry) {
+			e.Package.Name, e.Capabilities.Env = "other", append(e.Capabilities.Env, plugins.EnvRequest{Name: "MORE"})
+		}, []string{"name package.name: approved io.github.acme/weather, found other", "widened"}},
 		{"no manifest", func(e *lock.Entry) { e.Package = nil; e.Capabilities = nil },
-			[]string{"narrowed", "narrowed", "name package.name: removed", "version package.version: removed"}},
+			[]string{"name package.name: removed", "narrowed", "narrowed", "version package.version: removed"}},
 		{"module", func(e *lock.Entry) { e.Module = lock.Module{Digest: digestA, Size: 5} },
 			[]string{"size module.size: approved 3000000, found 5", "module module.digest: approved"}},
 		{"elsewhere", func(e *lock.Entry) { e.Reference = "ghcr.io/evil/weather:1.2.0" }, []string{"reference reference: approved"}},

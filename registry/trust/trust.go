@@ -4,8 +4,8 @@
 // A [Policy] has rules for patterns of repositories. The rule with the most
 // specific pattern decides about a package and no other, so that a narrow rule can be
 // read by itself; what no rule covers is refused. [Policy.CheckSignatures] wants
-// signatures and attestations over exactly one digest, [Policy.CheckCapabilities]
-// bounds what the package asks for. Whatever cannot be checked is refused, with an
+// signatures and attestations over exactly one digest, [Policy.CheckName] compares the
+// package's name, [Policy.CheckCapabilities] bounds what it asks for. Whatever cannot be checked is refused, with an
 // error that says what was found and what was wanted.
 package trust
 
@@ -40,6 +40,10 @@ type Rule struct {
 	// alone is every repository. [ParsePattern] reads them; a pattern may stand
 	// once in a policy.
 	Repositories []string
+	// Names are those that packages may have in their own manifest: exactly, or
+	// "PREFIX/*", or "*" for every one; a package without a manifest has none.
+	// Without Names that is not asked. [CheckName] checks an entry.
+	Names []string
 	// Signers may vouch for a package.
 	Signers []sign.Verifier
 	// Threshold is how many different ones must; 0 is 1. Those that signatures

@@ -18,8 +18,9 @@ import (
 // pattern stands for.
 type trustedRepositories struct {
 	Pattern      string              `json:"pattern"`
-	Signers      []string            `json:"signers"`   // as the file names them
-	Threshold    int                 `json:"threshold"` // how many of them must vouch
+	Names        []string            `json:"names,omitempty"` // of packages; left out for any
+	Signers      []string            `json:"signers"`         // as the file names them
+	Threshold    int                 `json:"threshold"`       // how many of them must vouch
 	Attestations []wantedAttestation `json:"attestations"`
 	May          []string            `json:"may"` // what packages may ask for, in words
 }
@@ -81,7 +82,7 @@ func (v *validateJSON) checkPackages(file *config.File, policy *trust.Policy) {
 }
 
 func newTrusted(pattern string, rule trust.Rule) trustedRepositories {
-	t := trustedRepositories{Pattern: pattern, Signers: []string{}, Threshold: max(rule.Threshold, 1), Attestations: []wantedAttestation{}, May: ceilingWords(rule.Ceiling)}
+	t := trustedRepositories{Pattern: pattern, Names: rule.Names, Signers: []string{}, Threshold: max(rule.Threshold, 1), Attestations: []wantedAttestation{}, May: ceilingWords(rule.Ceiling)}
 	if p, err := trust.ParsePattern(pattern); err == nil {
 		t.Pattern = p.String()
 	}
@@ -104,6 +105,9 @@ func signerNames(signers []sign.Verifier) []string {
 func (t trustedRepositories) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "packages of %s\n", t.Pattern)
+	if len(t.Names) > 0 {
+		fmt.Fprintf(&b, "  need the name %s\n", strings.Join(t.Names, " or "))
+	}
 	switch {
 	case t.Threshold > 1:
 		fmt.Fprintf(&b, "  need signatures by %d different ones of ", t.Threshold)

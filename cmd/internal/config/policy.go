@@ -27,7 +27,7 @@ func (f *File) TrustPolicy() (trust.Policy, error) {
 	for i, e := range f.trust.Rules {
 		at := fmt.Sprintf("trust.rules[%d]", i)
 		rule := trust.Rule{
-			Repositories: slices.Clone(e.Repositories), Threshold: int(e.Threshold), Ceiling: e.ceiling,
+			Repositories: slices.Clone(e.Repositories), Names: slices.Clone(e.Names), Threshold: int(e.Threshold), Ceiling: e.ceiling,
 			Signers: r.signers(at, e.Signers),
 		}
 		for j, a := range e.Attestations {

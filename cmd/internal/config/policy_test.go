@@ -43,6 +43,7 @@ func TestTrustPolicy(t *testing.T) {
   rules:
     - repositories: [ghcr.io/acme/*]
       signers: [{key: a.pub}, {key: ./b.pub}]
+      names: [acme/x]
       threshold: 2
       attestations: [{type: slsa, signers: [{key: b.pub}]}, {type: "https://example.com/x"}]
       capabilities: {env: [A]}
@@ -66,6 +67,9 @@ func TestTrustPolicy(t *testing.T) {
 	}
 	if err := p.CheckCapabilities(ref, &plugins.Requests{Env: []plugins.EnvRequest{{Name: "A"}}}); err != nil {
 		t.Error(err)
+	}
+	if err := p.CheckName(ref, "acme/y"); err == nil || p.CheckName(ref, "acme/x") != nil {
+		t.Errorf("names: %v", err)
 	}
 	if signers, err := f.LockSigners(); err != nil || len(signers) != 1 || signers[0].String() != "b.pub" {
 		t.Errorf("signers of the lock: %v, %v", signers, err)

@@ -20,6 +20,7 @@ type trustEntry struct {
 
 type ruleEntry struct {
 	Repositories []string           `yaml:"repositories"`
+	Names        []string           `yaml:"names"`
 	Signers      []signerEntry      `yaml:"signers"`
 	Threshold    count              `yaml:"threshold"`
 	Attestations []attestationEntry `yaml:"attestations"`
@@ -91,8 +92,8 @@ func (d *decoder) rule(at string, e *ruleEntry, root string, seen map[string]str
 	if len(e.Repositories) == 0 && !d.hasProblem(at) && !d.hasProblem(at+".repositories") {
 		d.at(at, "repositories are missing: say which packages the rule is for, such as ghcr.io/acme/*")
 	}
-	if len(e.Repositories) > maxEntries || len(e.Attestations) > maxEntries {
-		d.at(at, "more than %d repositories or attestations", maxEntries)
+	if len(e.Repositories) > maxEntries || len(e.Names) > maxEntries || len(e.Attestations) > maxEntries {
+		d.at(at, "more than %d repositories, names or attestations", maxEntries)
 		return
 	}
 	for i, text := range e.Repositories {
@@ -107,6 +108,10 @@ func (d *decoder) rule(at string, e *ruleEntry, root string, seen map[string]str
 		}
 		seen[pattern.String()] = place
 	}
+	if _, given := d.positions[at+".names"]; given && len(e.Names) == 0 && !d.hasProblem(at+".names") {
+		d.at(at+".names", "want names of packages, or leave names out for any")
+	}
+	readList(d, at+".names", e.Names, func(text string) (string, error) { return text, trust.CheckName(text) })
 	n := len(d.problems)
 	d.signers(at, e.Signers, root, "name who may vouch for these packages")
 	if len(d.problems) == n {

@@ -18,6 +18,7 @@ trust:
   root: trusted_root.json
   rules:
     - repositories: [ghcr.io/acme/*, quay.io/acme/weather]
+      names: [io.github.acme/*, weather]
       signers:
         - key: keys/acme.pub
         - identity: https://github.com/acme/weather/.github/workflows/release.yml@refs/heads/main
@@ -135,6 +136,8 @@ func TestParsePackagesRefuses(t *testing.T) {
 		{"signer twice", signer("{key: k}, {key: k}"), "m.yaml:4:27: trust.rules[0].signers[1]: stands twice", false},
 		{"empty root", "trust: {root: '', rules: []}\n", "m.yaml:1:9: trust.root: want the file with sigstore's trusted root", true},
 
+		{"no names", rule("names: []"), "m.yaml:6:7: trust.rules[0].names: want names of packages, or leave names out for any", true},
+		{"name that is none", rule("names: [weather, we*]"), `m.yaml:6:24: trust.rules[0].names[1]: name "we*": want a package's name, PREFIX/* or "*"`, true},
 		{"threshold of none", rule("threshold: 0"), `m.yaml:6:18: trust.rules[0].threshold: "0": want a whole number from 1 to 100000`, true},
 		{"threshold beyond reach", rule("threshold: 2"), "m.yaml:6:7: trust.rules[0].threshold: 2 signers must vouch, and the rule names 1", false},
 		{"attestation without a type", rule("attestations: [{}]"), `m.yaml:6:22: trust.rules[0].attestations[0]: type "": want slsa, spdx, cyclonedx or the URI of a predicate type`, true},
