@@ -100,7 +100,7 @@ func TestDecodeIsSmall(t *testing.T) {
 			_, _, _ = named(Descriptor{}, content)
 			_ = sniff(content)
 		})
-		if got > 32<<20 { // it was 2 GiB
+		if got > 32<<20 {
 			t.Errorf("%s: %d bytes of %d were allocated", name, got, len(content))
 		}
 	}

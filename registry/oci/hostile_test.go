@@ -298,7 +298,7 @@ func TestOtherRange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer r.Close() //nolint:errcheck // it was only read
+		defer r.Close()
 		_, err = r.(io.Seeker).Seek(5, io.SeekStart)
 		if right := sent == "bytes 5-17/18"; right != (err == nil) || !right && !errors.Is(err, oci.ErrContent) {
 			t.Errorf("%q: %v", sent, err)

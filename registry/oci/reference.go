@@ -73,8 +73,9 @@ var formNumber = regexp.MustCompile(`^([0-9]+|0[xX][0-9a-fA-F]*)$`)
 // than usual: a rule for the usual one would not be found. It says nothing about
 // what is no registry at all.
 func CheckSpelling(registry string) error {
-	host, port := registry, ""
+	host := registry
 	if i := strings.LastIndex(registry, ":"); i > strings.LastIndex(registry, "]") {
+		var port string
 		host, port = registry[:i], registry[i+1:]
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
