@@ -1,10 +1,10 @@
 package catalog
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
+
+	"golang.org/x/mod/semver"
 )
 
 // Format is a form in which catalogs come.
@@ -172,49 +172,4 @@ func (r *Reading) Merge(page *Reading) error {
 // compareVersions orders versions as semver.org 2.0.0 section 11 does, without
 // regard to build metadata. What is no version comes before all that are, and is
 // equal to the like.
-func compareVersions(a, b string) int {
-	va, vb := isVersion(a), isVersion(b)
-	switch {
-	case !va && !vb:
-		return 0
-	case va != vb:
-		return cmp.Compare(rank(va), rank(vb))
-	}
-	a, _, _ = strings.Cut(a, "+")
-	b, _, _ = strings.Cut(b, "+")
-	coreA, preA, hasA := strings.Cut(a, "-")
-	coreB, preB, hasB := strings.Cut(b, "-")
-	if c := slices.CompareFunc(strings.Split(coreA, "."), strings.Split(coreB, "."), compareNumbers); c != 0 {
-		return c
-	}
-	if hasA != hasB { // a release comes behind its candidates
-		return cmp.Compare(rank(hasB), rank(hasA))
-	}
-	return slices.CompareFunc(strings.Split(preA, "."), strings.Split(preB, "."), compareIdentifiers)
-}
-
-// rank orders false before true.
-func rank(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// compareNumbers compares numbers of any length without leading zeros.
-func compareNumbers(a, b string) int {
-	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
-}
-
-func compareIdentifiers(a, b string) int {
-	na, nb := isNumber(a), isNumber(b)
-	switch {
-	case na && nb:
-		return compareNumbers(a, b)
-	case na != nb:
-		return cmp.Compare(rank(nb), rank(na))
-	}
-	return cmp.Compare(a, b)
-}
-
-func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+func compareVersions(a, b string) int { return semver.Compare("v"+a, "v"+b) }
