@@ -25,6 +25,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/cel"
+	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/host/capability/egress"
 	"github.com/mcpwasm/mcpwasm/host/capability/files"
 	"github.com/mcpwasm/mcpwasm/host/capability/secrets"
@@ -80,6 +82,9 @@ type Config struct {
 	// Secrets are where values of secrets come from, by the provider's name in
 	// a grant. A grant that names another one is an error.
 	Secrets map[string]secrets.Provider
+	// Policy decides every list, call, effect and result. Nil is [cel.Default]. See
+	// [Host.SetPolicy].
+	Policy *cel.Policy
 }
 
 // LogStderr is the message of records that hold a line of a server's standard
@@ -101,9 +106,17 @@ type HTTPOptions struct {
 	// Default 30 minutes.
 	SessionIdle time.Duration
 	// Principal authenticates a request and returns who sent it; sessions and
-	// the state of multi-round requests are bound to it. An error is answered
-	// with status 401. Nil lets everybody in as "".
-	Principal func(*http.Request) (string, error)
+	// the state of multi-round requests are bound to its subject. An error is
+	// answered with status 401. Nil lets everybody in as nobody.
+	Principal func(*http.Request) (Principal, error)
+}
+
+// Principal is who sent a request, as far as it was authenticated.
+type Principal struct {
+	// Subject identifies the caller.
+	Subject string
+	// Claims are what else is known, for policies; values as of JSON.
+	Claims map[string]any
 }
 
 // Server is one server of a host.
@@ -139,6 +152,13 @@ type Server struct {
 	// its data when it is updated: servers of the same scope share it. Default: its
 	// name and Source, which is made absolute where it is a path.
 	Scope string
+	// Signers are who vouched for its package, Registry and Repository where that
+	// came from: what policies see of it.
+	Signers              []string
+	Registry, Repository string
+	// Labels and Tags are what the operator says of it to policies.
+	Labels Labels
+	Tags   map[string][]string // by the tool's name
 	// Err is why it cannot be used, where that is known before it is opened: what it
 	// stands for was refused. Clients are told so, and the other servers serve.
 	Err error
@@ -147,6 +167,16 @@ type Server struct {
 	// Clock is the precision of its clocks: they show multiples of it. Default: a
 	// millisecond.
 	Clock time.Duration
+}
+
+// Labels say how data flows through a server, "key:value" each, such as
+// "reads:private", "source:untrusted" and "sink:external" (docs/policy.md).
+type Labels struct {
+	// Tools and Prompts are by name, Resources by URI, in which "*" stands for any
+	// text without "/" and "**" for any text; all in the server's own names.
+	Tools, Prompts, Resources map[string][]string
+	// Grants are those of effects.
+	Grants effect.Labels
 }
 
 // Status is how a server of a host is doing.

@@ -66,6 +66,9 @@ const (
 	CodeUnsupportedVersion        = -32022
 	CodeLegacyResourceNotFound    = -32002 // 2025-11-25 and earlier
 	CodeLegacyURLElicitationNeeds = -32042 // 2025-11-25 only
+	// CodeDenied is this host's own, of the range that is left to implementations: a
+	// policy denies what is not a call of a tool.
+	CodeDenied = -32010
 )
 
 // Message is one request to a guest: a method and its parameters, without

@@ -42,6 +42,8 @@ type Config struct {
 	Store store.Store
 	// Secrets are where values come from, by the provider's name in a grant.
 	Secrets map[string]secrets.Provider
+	// Labels are the operator's for the grants.
+	Labels effect.Labels
 	// Own are the host's own paths, which are not mounted.
 	Own files.Own
 	// Log takes denials and failures. It must not be nil.

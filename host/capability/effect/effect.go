@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
@@ -25,6 +26,20 @@ type Call struct {
 	Principal string
 	// ReadOnly narrows files and key-value data to reading.
 	ReadOnly bool
+	// Decide asks the policy about an effect that the grants allow, right before it
+	// happens and with what will happen, complete; labels are the operator's for the
+	// grant. An error denies: a *plugins.EffectError of the kind
+	// [plugins.EffectDenied]. Nil denies every effect that is asked for.
+	Decide func(ctx context.Context, e *cel.Effect, labels []string) error
+}
+
+// Labels are what the operator says of grants, "key:value" each, by what stands in
+// front of them: an HTTP grant in the form of [plugins.ParseHTTPGrant], which covers
+// the requests that such a grant would; the path of a mount in the guest; the name
+// of a secret.
+type Labels struct {
+	HTTP, Mounts, Secrets map[string][]string
+	KV                    []string
 }
 
 // Request is one request of a guest. Params is checked JSON (internal/wire): an

@@ -130,7 +130,11 @@ type Request struct {
 	Params    wire.Object // checked, with the _meta that Meta was read from
 	Meta      Meta
 	Session   string // key of the session that the client speaks in
-	Principal string // authenticated caller, "" where there is none
+	Principal string // subject of the authenticated caller, "" where there is none
+	Claims    map[string]any
+	ID        string // the client's, as text; "" for calls from Go
+	Revision  string // that the client speaks, whatever the front made of it
+	Transport string // "stdio", "http" or "go"
 	// Notify takes progress and log messages, in order. Nil drops them.
 	Notify func(plugins.Notification)
 }
