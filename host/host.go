@@ -243,7 +243,7 @@ func New(ctx context.Context, c Config) (*Host, error) {
 		Info: wire.Object{}.SetString("name", "mcpwasm").SetString("version", c.Version).JSON()})
 	h.front = front.New(front.Config{Gateway: h.gateway, Log: log, MaxMessageBytes: c.MaxMessageBytes,
 		MaxSessions: c.HTTP.MaxSessions, SessionIdle: c.HTTP.SessionIdle, AllowedOrigins: c.HTTP.AllowedOrigins,
-		AllowedHosts: c.HTTP.AllowedHosts, Principal: c.HTTP.Principal})
+		AllowedHosts: c.HTTP.AllowedHosts, Principal: subject(c.HTTP.Principal)})
 	h.entries = h.open(ctx, c.Servers)
 	h.gateway.Replace(servers(h.entries))
 	return h, nil
@@ -395,4 +395,15 @@ func (h *Host) Close() error {
 	err := h.gateway.Retire(context.Background(), h.gateway.Replace(nil))
 	h.retired.Wait()
 	return errors.Join(err, h.backend.Close(context.Background()))
+}
+
+// subject is in place until the front knows claims.
+func subject(f func(*http.Request) (Principal, error)) func(*http.Request) (string, error) {
+	if f == nil {
+		return nil
+	}
+	return func(r *http.Request) (string, error) {
+		p, err := f(r)
+		return p.Subject, err
+	}
 }

@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -19,6 +21,7 @@ func (t target) authority(r Request) *runtime.Authority {
 	return t.server.capabilities.Authority(effect.Call{
 		Server: t.server.name, Method: r.Method, Tool: t.tool.Key, Principal: r.Principal,
 		ReadOnly: readOnly(t.tool),
+		Decide:   func(context.Context, *cel.Effect, []string) error { return nil }, // until there is a gate
 	})
 }
 
