@@ -43,6 +43,7 @@ var home = map[string]string{
 	"github.com/fsnotify/fsnotify":  "cmd",
 	"go.yaml.in/yaml":               "cmd or registry/catalog",
 	"golang.org/x/term":             "cmd",
+	"golang.org/x/text":             "internal/fold",
 	"filippo.io/age":                "host/capability/secrets/vault",
 	"github.com/zalando/go-keyring": "host/capability/secrets/vault",
 	"mvdan.cc/sh":                   "host/capability/secrets",
