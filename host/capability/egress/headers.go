@@ -19,8 +19,6 @@ const (
 	maxHeaders      = 128
 	maxHeaderBytes  = 64 << 10 // names and values together
 	placeOfHeader   = "header"
-	placeOfQuery    = "query"
-	placeOfBody     = "body"
 	basic           = "Basic"
 	userAgent       = "User-Agent"
 	hostUserAgent   = "mcpwasm"
@@ -154,9 +152,9 @@ func (x *exchange) expandHeaders(ctx context.Context) (http.Header, error) {
 func (x *exchange) expandHeader(ctx context.Context, value string) (string, error) {
 	pair, ok := basicPair(value)
 	if !ok || !x.holds(pair) {
-		return x.expand(ctx, x.use(placeOfHeader, nil), value)
+		return x.expand(ctx, placeOfHeader, value, nil)
 	}
-	pair, err := x.expand(ctx, x.use(placeOfHeader, nil), pair)
+	pair, err := x.expand(ctx, placeOfHeader, pair, nil)
 	return basic + " " + base64.StdEncoding.EncodeToString([]byte(pair)), err
 }
 

@@ -1,9 +1,7 @@
 package wasi
 
 import (
-	"context"
 	"errors"
-	"io/fs"
 
 	"github.com/mcpwasm/mcpwasm/runtime"
 )
@@ -14,30 +12,36 @@ func (s *System) SetAuthority(a runtime.Authority) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.authority = a
+	s.epoch++
 }
 
-// gate returns what decides on paths.
-func (s *System) gate() runtime.FileGate {
+// gate returns what decides on paths, and the epoch, which is another one after
+// each [System.SetAuthority].
+func (s *System) gate() (runtime.FileGate, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.authority.Files
+	return s.authority.Files, s.epoch
 }
 
 // decide asks the gate about a path, absolute and clean.
-func decide(ctx context.Context, gate runtime.FileGate, path string, write bool) Errno {
+func decide(gate runtime.FileGate, path string, write bool) Errno {
 	if gate == nil {
 		return ENOTCAPABLE
 	}
-	switch err := gate(ctx, path, write); {
+	switch err := gate(path, write); {
 	case err == nil:
 		return Success
 	case errors.Is(err, runtime.ErrReadOnly):
 		return EROFS
-	case errors.Is(err, fs.ErrPermission):
-		return EACCES
 	default:
 		return ENOTCAPABLE
 	}
+}
+
+// decision is what the gate said in an epoch; it is none before the first.
+type decision struct {
+	epoch int
+	errno Errno
 }
 
 // node is where a descriptor of a mount is.
@@ -46,8 +50,19 @@ type node struct {
 	mount runtime.Mount
 	// name is the mount's name of it, as the guest has put it together; path
 	// is what the gate decides on.
-	name, path string
+	name, path     string
+	reading, write decision
 }
 
-// may asks the gate whether the node can be used.
-func (n *node) may(write bool) Errno { return decide(n.sys.ctx, n.sys.gate(), n.path, write) }
+// may asks the gate, once in an epoch, whether the node can be used.
+func (n *node) may(write bool) Errno {
+	d := &n.reading
+	if write {
+		d = &n.write
+	}
+	gate, epoch := n.sys.gate()
+	if d.epoch != epoch || epoch == 0 {
+		*d = decision{epoch: epoch, errno: decide(gate, n.path, write)}
+	}
+	return d.errno
+}
