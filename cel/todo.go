@@ -17,8 +17,5 @@ func ParseInput(phase Phase, data []byte) (*Input, error) { panic("todo") }
 // Test decides the cases.
 func (p *Policy) Test(ctx context.Context, cases []Case) []CaseResult { panic("todo") }
 
-// Reference describes the variables of each phase and the functions in Markdown.
-func Reference() string { panic("todo") }
-
 // Check looks for rules that cannot mean what they say. installed may be nil.
 func (p *Policy) Check(installed []Installed) Problems { panic("todo") }
