@@ -360,7 +360,7 @@ func Fields(t reflect.Type) map[string][]int {
 		if key == "" {
 			key, _, _ = strings.Cut(f.Tag.Get("json"), ",")
 		}
-		if key != "" {
+		if key != "" && key != "-" {
 			fields[key] = f.Index
 		}
 	}
