@@ -471,7 +471,7 @@ func TestNobodyToAsk(t *testing.T) {
 		change func(*gate.Request)
 		want   string
 	}{
-		{"client", func(r *gate.Request) { r.CanAsk = false }, "Denied by the policy (rule r): Mind it.; somebody has to be asked, and this client cannot ask"},
+		{"client", func(r *gate.Request) { r.CanAsk = false }, "Denied by the policy (rule r): Mind it; somebody has to be asked, and this client cannot ask"},
 		{"method", func(r *gate.Request) { r.Method = plugins.MethodComplete }, "nobody can be asked about completion/complete"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
