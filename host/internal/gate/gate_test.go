@@ -157,7 +157,9 @@ func asks(phase cel.Phase, _ *cel.Input) cel.Decision {
 func TestQuestion(t *testing.T) {
 	b := newTestbed(t, gatetest.Policy{Decides: asks}, openStore(t))
 	r := call(`{"name":"run","arguments":{"text":"a` + "\u202e" + `b\u0007","key":"hunter2","long":"` + strings.Repeat("x", 2000) + `"}}`)
-	r.Scrub = func(v json.RawMessage) json.RawMessage { return bytes.ReplaceAll(v, []byte("hunter2"), []byte("[secret]")) }
+	r.Scrub = func(v json.RawMessage) json.RawMessage {
+		return bytes.ReplaceAll(v, []byte("hunter2"), []byte("[secret]"))
+	}
 	message, schema, _ := question(t, b.decide(r))
 	for _, want := range []string{`server "files"`, `tool "run"`, `a\u{202E}b\u0007`, "[secret]", "more characters", "It may hurt. (rule first)", "It costs. (rule second)"} {
 		if !strings.Contains(message, want) {
