@@ -21,12 +21,14 @@ import (
 	"github.com/mcpwasm/mcpwasm/registry/store"
 )
 
-// bench is a gate with one server, whose tool is "run" and whose prompt is "p".
+// testbed is a gate with one server, whose tool is "run" and whose prompt is "p".
 type testbed struct {
 	t    *testing.T
 	gate *gate.Gate
-	defs *gate.Definitions
-	log  *bytes.Buffer
+	// server has the definitions.
+	server *gate.Server
+	defs   *gate.Definitions
+	log    *bytes.Buffer
 }
 
 var testKey = bytes.Repeat([]byte("k"), seal.KeySize)
@@ -39,18 +41,19 @@ func newTestbed(t *testing.T, p gatetest.Policy, s store.Store) *testbed {
 	}
 	b := &testbed{t: t, log: &bytes.Buffer{}}
 	b.gate = gate.New(gate.Config{Policy: p, Sealer: sealer, Store: s, Shared: s != nil, Log: slog.New(slog.NewTextHandler(b.log, nil))})
-	b.defs = define(t, "sha256:one")
+	b.server, b.defs = define(t, "sha256:one")
 	return b
 }
 
-func define(t *testing.T, digest string) *gate.Definitions {
+func define(t *testing.T, digest string) (*gate.Server, *gate.Definitions) {
 	t.Helper()
-	defs, err := gate.NewServer(gate.About{
+	server := gate.NewServer(gate.About{
 		Server: cel.Server{Name: "files", Digest: digest},
 		Tools:  map[string][]string{"run": {"reads:private"}}, Prompts: map[string][]string{"p": {"source:untrusted"}},
 		Resources: map[string][]string{"notes://private/**": {"reads:private"}, "notes://*/draft": {"reads:draft"}},
 		Tags:      map[string][]string{"run": {"careful"}},
-	}).Define(&plugins.Definitions{
+	})
+	defs, err := server.Define(&plugins.Definitions{
 		Tools: plugins.List{Items: []plugins.Definition{{Key: "run",
 			Raw: json.RawMessage(`{"name":"run","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true,"destructiveHint":"no"}}`)}}},
 		Prompts: plugins.List{Items: []plugins.Definition{{Key: "p", Raw: json.RawMessage(`{"name":"p"}`)}}},
@@ -58,7 +61,7 @@ func define(t *testing.T, digest string) *gate.Definitions {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return defs
+	return server, defs
 }
 
 func openStore(t *testing.T) store.Store {
@@ -266,7 +269,7 @@ func TestAnswers(t *testing.T) {
 			for _, s := range tc.then {
 				with := *b
 				if s.digest != "" {
-					with.defs = define(t, s.digest)
+					_, with.defs = define(t, s.digest)
 				}
 				if asked := with.decide(s.request(call(plain))) != nil; asked != s.asked {
 					t.Errorf("%s: asked again: %v, want %v", s.name, asked, s.asked)
