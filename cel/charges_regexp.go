@@ -14,11 +14,11 @@ import (
 // times the instructions of the pattern, so that a large pattern is good for short
 // texts only.
 const (
-	maxPattern      = 1_000 // bytes
+	longestLiteral      = 1_000 // bytes
 	maxInstructions = 1_000
-	// maxGuestPattern bounds, in bytes, a pattern that is no literal: it is compiled for
+	// longestPattern bounds, in bytes, a pattern that is no literal: it is compiled for
 	// every decision, and a class such as \pL takes three bytes and 5 µs.
-	maxGuestPattern = 64
+	longestPattern = 64
 )
 
 // Prices of regular expressions, in nanoseconds.
@@ -66,7 +66,7 @@ var literalPatterns sync.Map
 // checkLiteralRegexp returns an error for what is no regular expression, and for one
 // that is too large.
 func checkLiteralRegexp(pattern string) error {
-	n, err := checkRegexp(pattern, maxPattern)
+	n, err := checkRegexp(pattern, longestLiteral)
 	if err == nil {
 		literalPatterns.Store(pattern, n)
 	}
@@ -78,7 +78,7 @@ func checkGuestRegexp(pattern string) error {
 	if _, ok := literalPatterns.Load(pattern); ok {
 		return nil
 	}
-	_, err := checkRegexp(pattern, maxGuestPattern)
+	_, err := checkRegexp(pattern, longestPattern)
 	return err
 }
 
@@ -105,7 +105,7 @@ func sizeOf(o operand) float64 {
 	if n, ok := literalPatterns.Load(pattern); ok {
 		return float64(n.(int))
 	}
-	n, err := checkRegexp(pattern, maxGuestPattern)
+	n, err := checkRegexp(pattern, longestPattern)
 	if err != nil {
 		return maxInstructions
 	}
@@ -115,7 +115,7 @@ func sizeOf(o operand) float64 {
 // compilePrice is that of compiling a pattern, and of looking how large it is. The
 // functions of ext.Regex compile for every call.
 func compilePrice(o operand, size float64) float64 {
-	return compileByte*math.Min(o.length(), maxGuestPattern) + compileInstruction*size
+	return compileByte*math.Min(o.length(), longestPattern) + compileInstruction*size
 }
 
 func matchesPrice(a []operand) float64 {
@@ -146,5 +146,5 @@ func groups(o operand) float64 {
 	if s, ok := o.value.(types.String); ok {
 		return float64(strings.Count(string(s), "("))
 	}
-	return maxPattern
+	return longestLiteral
 }

@@ -49,27 +49,54 @@ func compileLimits() []celgo.EnvOption {
 // cel-go's interpreter.EvalCancelledError. Whether or not a program has them, a
 // single call is never made that costs more.
 func costOptions() []celgo.ProgramOption {
-	trackers := make([]cost.TrackerOption, 0, 3*len(charges))
+	return []celgo.ProgramOption{celgo.CostTracking(nameTracker{}), celgo.CostLimit(MaxCost)}
+}
+
+// costModel tells cel-go's estimator and its tracker the price of every overload that
+// has one.
+func costModel() celgo.EnvOption {
+	var models []cost.OverloadModel
 	for name, function := range implementations().env.Functions() {
 		price, ok := charges[name]
 		if !ok {
 			continue
 		}
 		for _, overload := range function.OverloadDecls() {
-			trackers = append(trackers, cost.OverloadTracker(overload.ID(), func(args []ref.Val, _ ref.Val) *uint64 {
-				return charge(price, args)
-			}))
+			newModel := cost.Overload
+			if overload.IsMemberFunction() {
+				newModel = cost.MemberOverload
+			}
+			models = append(models, newModel(overload.ID(), cost.ManualCost(estimate(name, price),
+				func(args []ref.Val, _ ref.Val) *uint64 { return charge(price, args) })))
 		}
 	}
-	return []celgo.ProgramOption{
-		// An overload that is chosen by the arguments' types has no identifier, and is found by name.
-		celgo.CostTracking(nameTracker{}),
-		celgo.CostTrackerOptions(trackers...),
-		celgo.CostLimit(MaxCost),
+	return celgo.CostModel(models...)
+}
+
+// estimate returns what tells the estimator a price.
+func estimate(function string, price price) cost.FunctionEstimator {
+	return func(e cost.Estimator, target *cost.AstNode, args []cost.AstNode) *cost.CallEstimate {
+		if target != nil {
+			args = append([]cost.AstNode{*target}, args...)
+		}
+		worst := units(price(nodes(e, args)))
+		return cost.NewCallEstimate(cost.CostEstimate{Min: 1, Max: worst}, resultSize(e, function, args))
 	}
 }
 
-// nameTracker charges calls by the name of the function.
+// resultSize returns how large the result of a call is, where that matters for what
+// is done with it; nil is unknown.
+func resultSize(e cost.Estimator, function string, args []cost.AstNode) *cost.SizeEstimate {
+	switch function {
+	case "lowerAscii", "upperAscii", "trim", "substring":
+		return &cost.SizeEstimate{Max: cost.EstimateSize(e, args[0]).Max}
+	}
+	return nil
+}
+
+// nameTracker charges calls by the name of the function: those whose overload is
+// chosen by their arguments while the expression runs, and which cel-go would otherwise
+// charge nothing for.
 type nameTracker struct{}
 
 var _ cost.ActualCostEstimator = nameTracker{}
@@ -111,18 +138,18 @@ type sizeHints struct{}
 
 var _ cost.Estimator = sizeHints{}
 
-// texts are variables of bounded length, in bytes, and lists variables of bounded
+// boundedTexts are variables of bounded length, in bytes, and boundedLists variables of bounded
 // size: the operator wrote them, or who makes them bounds them. A larger list is a call
 // that costs more, which is refused before it is made.
 var (
-	texts = map[string]uint64{
+	boundedTexts = map[string]uint64{
 		"server.name": 64, "server.digest": 80, "server.registry": 256, "server.repository": 512, "server.backend": 16,
 		"server.grants.kv": 8, "tool.name": 256, "tool.hash": 80, "request.transport": 16,
 		"effect.kind": 16, "effect.http.method": 32, "effect.http.scheme": 8, "effect.http.host": 256, "effect.http.path": 4096,
 		"effect.file.path": 4096, "effect.file.access": 8, "effect.kv.key": 1024, "effect.kv.access": 8, "effect.secret.name": 64,
 		"result.kind": 16,
 	}
-	lists = map[string]struct{ size, element uint64 }{
+	boundedLists = map[string]struct{ size, element uint64 }{
 		"labels": {256, 128}, "session.labels": {256, 128}, "tool.tags": {256, 128}, "server.signers": {64, 256},
 		"server.grants.http": {256, 256}, "server.grants.mounts": {256, 256}, "server.grants.secrets": {256, 64},
 	}
@@ -136,10 +163,10 @@ func (sizeHints) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 		path = path[:len(path)-1]
 	}
 	name := strings.Join(path, ".")
-	if size, ok := texts[name]; ok {
+	if size, ok := boundedTexts[name]; ok {
 		return &cost.SizeEstimate{Max: size}
 	}
-	list, ok := lists[name]
+	list, ok := boundedLists[name]
 	if !ok {
 		return nil
 	}
@@ -150,26 +177,7 @@ func (sizeHints) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 	return &cost.SizeEstimate{Max: list.size, Elem: element}
 }
 
-// EstimateCallCost implements cost.Estimator.
-func (sizeHints) EstimateCallCost(function, _ string, target *cost.AstNode, args []cost.AstNode) *cost.CallEstimate {
-	price, ok := charges[function]
-	if !ok {
-		return nil
-	}
-	if target != nil {
-		args = append([]cost.AstNode{*target}, args...)
-	}
-	worst := units(price(nodes(args)))
-	return cost.NewCallEstimate(cost.CostEstimate{Min: 1, Max: worst}, resultSize(function, args))
-}
-
-// resultSize returns how large the result of a call is, where that matters for what
-// is done with it; nil is unknown.
-func resultSize(function string, args []cost.AstNode) *cost.SizeEstimate {
-	switch function {
-	case "lowerAscii", "upperAscii", "trim", "substring":
-		size := cost.EstimateSize(sizeHints{}, args[0])
-		return &cost.SizeEstimate{Max: size.Max}
-	}
+// EstimateCallCost implements cost.Estimator. Prices are the cost model's.
+func (sizeHints) EstimateCallCost(_, _ string, _ *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate {
 	return nil
 }

@@ -45,7 +45,7 @@ func library() []celgo.EnvOption {
 	}
 	options = append(options, functionDeclarations()...)
 	options = append(options, compileLimits()...)
-	return append(options, checkLiterals(), celgo.Lib(guards{}))
+	return append(options, checkLiterals(), costModel(), celgo.Lib(guards{}))
 }
 
 // functionDeclarations declares the functions of this package. Their documentation is that of

@@ -64,8 +64,8 @@ var implementations = sync.OnceValue(func() bindings {
 	return b
 })
 
-// cheap is the price in nanoseconds up to which a call is not guarded.
-const cheap = 100 * nsPerUnit
+// unguarded is the price in nanoseconds up to which a call need not ask.
+const unguarded = 100 * nsPerUnit
 
 // guard replaces a call that may be too dear by one that asks first.
 func guard(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
@@ -75,12 +75,12 @@ func guard(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
 	}
 	args := call.Args()
 	if call.Function() == operators.In {
-		if list, ok := constant(args[1]).(traits.Lister); ok {
+		if list, ok := literalOf(args[1]).(traits.Lister); ok {
 			return clipped(call, list), nil
 		}
 	}
 	price, ok := charges[call.Function()]
-	if !ok || price(known(args)) <= cheap {
+	if !ok || price(known(args)) <= unguarded {
 		return i, nil
 	}
 	invoke := implementation(call)
@@ -102,15 +102,15 @@ func known(args []interpreter.InterpretableV2) []operand {
 	all := make([]operand, len(args))
 	for i, arg := range args {
 		all[i] = operand{kind: types.DynKind}
-		if v := constant(arg); v != nil {
+		if v := literalOf(arg); v != nil {
 			all[i] = operand{value: v, kind: kindOf(v)}
 		}
 	}
 	return all
 }
 
-// constant returns the value of a constant, or nil.
-func constant(i interpreter.InterpretableV2) ref.Val {
+// literalOf returns the value of a constant, or nil.
+func literalOf(i interpreter.InterpretableV2) ref.Val {
 	if c, ok := i.(interpreter.InterpretableConst); ok {
 		return c.Value()
 	}
@@ -173,7 +173,7 @@ func implementation(call interpreter.InterpretableCall) functions.FunctionOp {
 	case operators.Add:
 		return add
 	case overloads.Matches:
-		return matcher(constant(call.Args()[1]))
+		return matcher(literalOf(call.Args()[1]))
 	}
 	f, ok := implementations().calls[call.OverloadID()]
 	if !ok {
@@ -259,17 +259,17 @@ func clipped(call interpreter.InterpretableCall, list traits.Lister) interpreter
 	args := call.Args()
 	f := implementations().calls[operators.In]
 	return interpreter.NewCall(call.ID(), call.Function(), call.OverloadID(),
-		[]interpreter.InterpretableV2{&clip{args[0], longest + 1}, args[1]}, invoker(call.Function(), f))
+		[]interpreter.InterpretableV2{&beginning{args[0], longest + 1}, args[1]}, invoker(call.Function(), f))
 }
 
-// clip is an expression of whose text only the beginning is taken.
-type clip struct {
+// beginning is an expression of whose text only the beginning is taken.
+type beginning struct {
 	interpreter.InterpretableV2
 	length int
 }
 
 // Exec implements interpreter.InterpretableV2.
-func (c *clip) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+func (c *beginning) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 	v := c.InterpretableV2.Exec(frame)
 	if s, ok := v.(types.String); ok && len(s) > c.length {
 		return s[:c.length]

@@ -38,20 +38,20 @@ var endless = weight{math.Inf(1), math.Inf(1)}
 // any call that goes through all of it.
 const maxParts = 10_000
 
-// operands are kept, because prices are asked in loops. No priced function takes more
+// operandPool keeps operands, because prices are asked in loops. No priced function takes more
 // than four arguments.
-var operands = sync.Pool{New: func() any { return new([4]operand) }}
+var operandPool = sync.Pool{New: func() any { return new([4]operand) }}
 
 // ask returns the price of a call whose arguments are there.
 func ask(price price, args []ref.Val) float64 {
-	kept := operands.Get().(*[4]operand)
+	kept := operandPool.Get().(*[4]operand)
 	all := kept[:0]
 	for _, arg := range args {
 		all = append(all, operand{value: arg, kind: kindOf(arg)})
 	}
 	ns := price(all)
 	*kept = [4]operand{} // or it would hold on to values
-	operands.Put(kept)
+	operandPool.Put(kept)
 	return ns
 }
 
@@ -63,13 +63,13 @@ func kindOf(v ref.Val) types.Kind {
 }
 
 // nodes returns operands of which only the expression is known.
-func nodes(args []cost.AstNode) []operand {
+func nodes(e cost.Estimator, args []cost.AstNode) []operand {
 	all := make([]operand, len(args))
 	for i, arg := range args {
-		size := cost.EstimateSize(sizeHints{}, arg)
+		size := cost.EstimateSize(e, arg)
 		all[i] = operand{hint: &size, kind: arg.Type().Kind()}
-		if e := arg.Expr(); e != nil && e.Kind() == ast.LiteralKind {
-			all[i].value = e.AsLiteral()
+		if x := arg.Expr(); x != nil && x.Kind() == ast.LiteralKind {
+			all[i].value = x.AsLiteral()
 		}
 	}
 	return all
