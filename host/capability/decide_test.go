@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -89,77 +88,86 @@ func TestDecideSecrets(t *testing.T) {
 		name string
 		// request returns parameters and a body for two handles.
 		request func(url, token, other string) (params, body string)
+		method  string
 		want    []string // the secrets
+		// streamed says that a part of it may leave before the rest is there.
+		streamed bool
 	}{
 		{"header", func(url, token, _ string) (string, string) {
 			return fmt.Sprintf(`{"url":%q,"headers":[["Authorization","Bearer %s"]]}`, url, token), ""
-		}, []string{"TOKEN"}},
+		}, "GET", []string{"TOKEN"}, false},
 		{"Basic credential", func(url, token, other string) (string, string) {
 			pair := base64.StdEncoding.EncodeToString([]byte(token + ":" + other))
 			return fmt.Sprintf(`{"url":%q,"headers":[["Authorization","Basic %s"]]}`, url, pair), ""
-		}, []string{"TOKEN", "OTHER"}},
+		}, "GET", []string{"TOKEN", "OTHER"}, false},
 		{"two headers", func(url, token, other string) (string, string) {
 			return fmt.Sprintf(`{"url":%q,"headers":[["X-A","%s"],["X-B","%s"]]}`, url, other, token), ""
-		}, []string{"OTHER", "TOKEN"}},
+		}, "GET", []string{"OTHER", "TOKEN"}, false},
 		{"query", func(url, token, _ string) (string, string) {
 			return fmt.Sprintf(`{"url":"%s?a=%s&b=%[2]s"}`, url, token), ""
-		}, []string{"TOKEN"}},
+		}, "GET", []string{"TOKEN"}, false},
 		{"body", func(url, token, _ string) (string, string) {
 			return fmt.Sprintf(`{"method":"POST","url":%q}`, url), token + token
-		}, []string{"TOKEN"}},
+		}, "POST", []string{"TOKEN"}, false},
 		{"streamed body", func(url, token, other string) (string, string) {
 			return fmt.Sprintf(`{"method":"POST","url":%q}`, url), strings.Repeat("x", large) + token + "y" + other + token
-		}, []string{"TOKEN", "OTHER"}},
+		}, "POST", []string{"TOKEN", "OTHER"}, true},
 		{"no secret", func(url, _, _ string) (string, string) {
 			return fmt.Sprintf(`{"method":"POST","url":%q}`, url), "mcpwasm_secret_" + strings.Repeat("0", 40)
-		}, nil},
+		}, "POST", nil, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			u := newUpstream(t)
-			s, token, other := openUpstream(t, u)
-			params, body := tt.request(u.URL+"/v1/../x", token, other)
-			request := fmt.Sprintf(`{"method":"http/request","params":%s,"body":%v}`, params, body != "")
-			method := "GET"
-			if body != "" {
-				method = "POST"
-			}
-			target := method + " " + u.URL + "/x"
-			want := []string{"http " + target + " [sink:external]"}
-			for _, name := range tt.want {
-				line := "secret " + name + " in " + target
-				if name == "TOKEN" {
-					line += " [reads:token]"
+			send := func(denied int) (r plugins.EffectReply, asked []string, got string) {
+				u := newUpstream(t)
+				s, token, other := openUpstream(t, u)
+				params, body := tt.request(u.URL+"/v1/../x", token, other)
+				request := fmt.Sprintf(`{"method":"http/request","params":%s,"body":%v}`, params, body != "")
+				n := -1
+				p := effecttest.Policy{Deny: func(string) bool { n++; return n == denied }}
+				r = perform(t, s.Authority(p.Call()), request, body)
+				for _, line := range p.Asked() {
+					asked = append(asked, strings.Replace(line, u.URL, "URL", 1))
 				}
-				want = append(want, line)
+				return r, asked, u.end()
 			}
-			var p effecttest.Policy
-			for i := range want {
-				p.Deny = func(line string) bool { return line == want[i] }
-				r := perform(t, s.Authority(p.Call()), request, body)
+			want := decisions(tt.method, tt.want)
+			for i, line := range want {
+				r, asked, got := send(i)
 				if r.Error == nil || r.Error.Kind != plugins.EffectDenied || r.Error.Message != effecttest.Denial {
-					t.Errorf("%s is denied, and the guest gets %+v %s", want[i], r.Error, r.Result)
+					t.Errorf("%s is denied, and the guest gets %+v %s", line, r.Error, r.Result)
 				}
-				if got := p.Asked(); !slices.Equal(got, want[:i+1]) {
-					t.Errorf("asked %q, want %q", got, want[:i+1])
+				if !slices.Equal(asked, want[:i+1]) {
+					t.Errorf("asked %q, want %q", asked, want[:i+1])
+				}
+				if i < 2 && strings.Contains(got, canary) || !tt.streamed && got != "" {
+					t.Errorf("%s is denied, and the server gets …%.200q", line, got)
 				}
 			}
-			if got := u.got.String(); len(tt.want) == 1 && strings.Contains(got, canary) {
-				t.Errorf("the value has left: %.200q", got)
+			r, asked, got := send(-1)
+			if r.Error != nil || !slices.Equal(asked, want) {
+				t.Errorf("asked %q, want %q; %+v", asked, want, r.Error)
 			}
-			p.Deny = nil
-			if r := perform(t, s.Authority(p.Call()), request, body); r.Error != nil {
-				t.Errorf("error %+v", r.Error)
-			}
-			if got := p.Asked(); !slices.Equal(got, want) {
-				t.Errorf("asked %q, want %q", got, want)
-			}
-			if got := u.end(); tt.want != nil && !strings.Contains(got, url.QueryEscape(canary)) {
-				t.Errorf("the value has not come: %.200q", got)
+			if strings.Contains(got, canary) != (tt.want != nil) {
+				t.Errorf("the server got %.200q", got)
 			}
 		})
 	}
+}
+
+// decisions are those on a request that uses secrets.
+func decisions(method string, used []string) []string {
+	target := method + " URL/x"
+	lines := []string{"http " + target + " [sink:external]"}
+	for _, name := range used {
+		line := "secret " + name + " in " + target
+		if name == "TOKEN" {
+			line += " [reads:token]"
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // TestDecideSecretInStream: what stands before a handle that is denied may have left;
