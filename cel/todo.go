@@ -4,6 +4,3 @@ package cel
 
 // Reference describes the variables of each phase and the functions in Markdown.
 func Reference() string { panic("todo") }
-
-// Check looks for rules that cannot mean what they say. installed may be nil.
-func (p *Policy) Check(installed []Installed) Problems { panic("todo") }
