@@ -108,8 +108,8 @@ func (c *linter) warn(r *lintRule, at yamlfile.Position, format string, args ...
 
 // at is where a part of the condition stands in the file.
 func (r *lintRule) at(e ast.Expr) yamlfile.Position {
-	t := tracer{rule: r.rule, info: r.condition.ast.NativeRep().SourceInfo()}
-	at := t.info.GetLocationByOffset(t.start(e))
+	info := r.condition.ast.NativeRep().SourceInfo()
+	at := info.GetLocationByOffset(startOf(info, e))
 	return r.source.when.At(at.Line(), at.Column()+1)
 }
 

@@ -15,7 +15,7 @@ func (c *linter) covered() {
 		if r.never || r.source.Then == "" {
 			continue
 		}
-		for _, s := range atLeast(r.source.Servers) {
+		for _, s := range orAny(r.source.Servers) {
 			c.claims[claim{r.text, s}] = append(c.claims[claim{r.text, s}], r)
 		}
 	}
@@ -26,8 +26,8 @@ func (c *linter) covered() {
 	}
 }
 
-// atLeast is a list of names, in which "" stands for any.
-func atLeast(names []string) []string {
+// orAny is a list of names, in which "" stands for any.
+func orAny(names []string) []string {
 	if len(names) == 0 {
 		return []string{""}
 	}
@@ -59,7 +59,7 @@ func (c *linter) coveredRule(r *lintRule) {
 // strongest, since that one decides.
 func (c *linter) covering(r *lintRule, phase Phase) *lintRule {
 	var found *lintRule
-	first := atLeast(r.source.Servers)[0]
+	first := orAny(r.source.Servers)[0]
 	for _, key := range unique(claim{r.text, first}, claim{r.text, ""}, claim{"", first}, claim{"", ""}) {
 		for _, other := range c.claims[key] {
 			if covers(other, r, phase) && (found == nil || strengthOf(other.source.Then) > strengthOf(found.source.Then)) {

@@ -122,7 +122,7 @@ func shown(e ast.Expr, value bool) parts {
 		return kindIs(args, !value)
 	case "@in":
 		if list := args[1]; value && pathOf(args[0]) == "effect.kind" && list.Kind() == ast.ListKind && list.AsList().Size() == 1 {
-			return kindOf(list.AsList().Elements()[0])
+			return partNamed(list.AsList().Elements()[0])
 		}
 	}
 	return nil
@@ -133,14 +133,14 @@ func kindIs(args []ast.Expr, equal bool) parts {
 	switch {
 	case !equal:
 	case pathOf(args[0]) == "effect.kind":
-		return kindOf(args[1])
+		return partNamed(args[1])
 	case pathOf(args[1]) == "effect.kind":
-		return kindOf(args[0])
+		return partNamed(args[0])
 	}
 	return nil
 }
 
-func kindOf(e ast.Expr) parts {
+func partNamed(e ast.Expr) parts {
 	if e.Kind() != ast.LiteralKind {
 		return nil
 	}

@@ -37,25 +37,16 @@ func TestCheckSane(t *testing.T) {
 	}
 }
 
-func mustParse(t *testing.T, text string) *Policy {
-	t.Helper()
-	p, err := Parse("p.yaml", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 // checkRules returns the warnings about rules beside those of works.
 func checkRules(t *testing.T, rules string, installed []Installed) string {
 	t.Helper()
 	warnings := mustParse(t, "rules:\n"+rules+works).Check(installed)
 	for _, w := range warnings {
-		if w.Severity != SeverityWarning || w.File != "p.yaml" {
+		if w.Severity != SeverityWarning || w.File != "policy.yaml" {
 			t.Errorf("problem %+v", w)
 		}
 	}
-	return strings.TrimPrefix(warnings.Error(), "p.yaml:")
+	return strings.TrimPrefix(warnings.Error(), "policy.yaml:")
 }
 
 func TestCheckConditions(t *testing.T) {
@@ -205,15 +196,15 @@ func TestCheckInstalled(t *testing.T) {
 
 func TestCheckWhole(t *testing.T) {
 	tests := []struct{ name, rules, want string }{
-		{"everything", "{name: a, on: [call, effect, result], then: allow}", "p.yaml:2:5: a: everything is allowed: no rule denies, asks or redacts"},
-		{"everything by several rules", "{name: a, on: call, then: allow}\n{name: b, on: [effect, result], then: allow}", "p.yaml:2:5: a: everything is allowed"},
+		{"everything", "{name: a, on: [call, effect, result], then: allow}", "policy.yaml:2:5: a: everything is allowed: no rule denies, asks or redacts"},
+		{"everything by several rules", "{name: a, on: call, then: allow}\n{name: b, on: [effect, result], then: allow}", "policy.yaml:2:5: a: everything is allowed"},
 		{"effects by a condition", "{name: a, on: [call, result], then: allow}\n{name: b, on: effect, when: 'effect.kind == \"kv\"', then: allow}", ""},
 		{"a denial", "{name: a, on: [call, effect, result], then: allow}\n{name: b, on: call, server: s, then: deny}", ""},
-		{"a denial that never is", "{name: a, on: [call, effect, result], then: allow}\n{name: b, on: call, when: '1 > 2', then: deny}", "p.yaml:2:5: a: everything is allowed: no rule denies, asks or redacts, so that grants alone bound what servers do\np.yaml:3:32: b: the condition is never true"},
-		{"no effects", "{name: a, on: [call, result], then: allow}", "p.yaml: no rule allows anything on effect, so that all of it is denied"},
-		{"denials only", "{name: a, on: [call, result], then: allow}\n{name: b, on: effect, then: deny}", "p.yaml: no rule allows anything on effect"},
-		{"labels only", "{name: a, on: [call, effect], then: allow}\n{name: b, on: result, labels: {source: untrusted}}", "p.yaml: no rule allows anything on result"},
-		{"no calls", "{name: a, on: [effect, result, list], then: allow}", "p.yaml: no rule allows anything on call"},
+		{"a denial that never is", "{name: a, on: [call, effect, result], then: allow}\n{name: b, on: call, when: '1 > 2', then: deny}", "policy.yaml:2:5: a: everything is allowed: no rule denies, asks or redacts, so that grants alone bound what servers do\npolicy.yaml:3:32: b: the condition is never true"},
+		{"no effects", "{name: a, on: [call, result], then: allow}", "policy.yaml: no rule allows anything on effect, so that all of it is denied"},
+		{"denials only", "{name: a, on: [call, result], then: allow}\n{name: b, on: effect, then: deny}", "policy.yaml: no rule allows anything on effect"},
+		{"labels only", "{name: a, on: [call, effect], then: allow}\n{name: b, on: result, labels: {source: untrusted}}", "policy.yaml: no rule allows anything on result"},
+		{"no calls", "{name: a, on: [effect, result, list], then: allow}", "policy.yaml: no rule allows anything on call"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
