@@ -46,6 +46,9 @@ var schema string
 type File struct {
 	// Path is the file's, as it was given.
 	Path string
+	// Policy is the file of the policy that decides calls and effects, already joined
+	// to the file's folder; "" for the shipped one.
+	Policy string
 	// Servers are in ascending order of their names.
 	Servers []Server
 	// Registries are how registries are reached, by their names; the files in
@@ -80,6 +83,9 @@ type Server struct {
 	Grants plugins.Grants
 	// Clock is the precision of the guest's clocks, 0 for a millisecond.
 	Clock time.Duration
+	// Labels and Tags are for policies. Tags are by the tool's name, in ascending order.
+	Labels Labels
+	Tags   map[string][]string
 }
 
 // document is the file as it is written. The tags are its keys; the schema has
@@ -89,6 +95,7 @@ type document struct {
 	Registries map[string]registryEntry `yaml:"registries"`
 	Trust      trustEntry               `yaml:"trust"`
 	Cache      cacheEntry               `yaml:"cache"`
+	Policy     string                   `yaml:"policy"`
 }
 
 type serverEntry struct {
@@ -99,6 +106,8 @@ type serverEntry struct {
 	Lifetime lifetime          `yaml:"lifetime"`
 	Limits   limits            `yaml:"limits"`
 	Grants   grants            `yaml:"grants"`
+	Labels   labels            `yaml:"labels"`
+	Tags     map[string]words  `yaml:"tags"`
 }
 
 type limits struct {
@@ -219,6 +228,7 @@ func Parse(path string, data []byte, lookup func(string) (string, bool)) (*File,
 	f.Registries = d.registries(doc.Registries)
 	f.CacheBytes = int64(doc.Cache.Size)
 	f.trust = d.trust(doc.Trust)
+	f.Policy = d.policy(doc.Policy)
 	if len(d.problems) > 0 {
 		slices.SortStableFunc(d.problems, func(a, b Problem) int {
 			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -226,6 +236,19 @@ func Parse(path string, data []byte, lookup func(string) (string, bool)) (*File,
 		return nil, d.problems
 	}
 	return f, nil
+}
+
+// policy resolves the path of the policy's file.
+func (d *decoder) policy(text string) string {
+	if _, given := d.positions["policy"]; !given {
+		return ""
+	}
+	path := d.plain("policy", text)
+	if path == "" && !d.hasProblem("policy") {
+		d.at("policy", "the file is missing: name one, or leave this out for the shipped policy")
+		return ""
+	}
+	return d.besideFile(path)
 }
 
 // At returns a problem with a part of the file that was found later, with its
@@ -274,5 +297,7 @@ func (d *decoder) server(name string, e serverEntry) Server {
 		s.Manifest = d.besideFile(s.Manifest)
 	}
 	s.Grants = d.grants(path, e.Grants, s.Env)
+	s.Labels = d.labels(path, e.Labels, s.Grants)
+	s.Tags = d.tags(path+".tags", e.Tags)
 	return s
 }

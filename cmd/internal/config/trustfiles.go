@@ -98,8 +98,9 @@ func widerPattern(text string, list []string) string {
 	return ""
 }
 
-// Guarded returns the files that decide what is trusted and how registries are
-// reached: the file itself, keys, the root and certificates.
+// Guarded returns the files that decide what is trusted and allowed, and how
+// registries are reached: the file itself, keys, the root, the policy and
+// certificates.
 func (f *File) Guarded() []string {
 	paths := []string{f.Path}
 	add := func(signers []signerEntry) {
@@ -119,6 +120,9 @@ func (f *File) Guarded() []string {
 		}
 	}
 	add(f.trust.Lock.Signers)
+	if f.Policy != "" {
+		paths = append(paths, f.Policy)
+	}
 	for _, r := range f.Registries {
 		if r.CA != "" {
 			paths = append(paths, r.CA)
