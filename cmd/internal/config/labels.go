@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/mcpwasm/mcpwasm/internal/nearest"
+	"github.com/mcpwasm/mcpwasm/internal/yamlfile"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
@@ -38,7 +39,10 @@ type labelSet map[string]words
 // words are a list of words, in whose place a single one may stand.
 type words []string
 
-func (w *words) unmarshalWord(word string) error {
+var _ yamlfile.WordUnmarshaler = (*words)(nil)
+
+// UnmarshalWord implements [yamlfile.WordUnmarshaler].
+func (w *words) UnmarshalWord(word string) error {
 	*w = words{word}
 	return nil
 }
@@ -59,8 +63,8 @@ func (d *decoder) labels(path string, e labels, g plugins.Grants) Labels {
 		Secrets:   d.labelled(at+".secrets", e.Secrets, granted("secret", secretNames(g))),
 		KV:        d.labelSet(at+".kv", e.KV),
 	}
-	if _, given := d.positions[at+".kv"]; given && g.KV == nil && !d.hasProblemIn(path+".grants") {
-		d.at(at+".kv", "no key-value data is granted: add kv to the grants, or leave this out")
+	if d.Given(at+".kv") && g.KV == nil && !d.HasProblemIn(path+".grants") {
+		d.At(at+".kv", "no key-value data is granted: add kv to the grants, or leave this out")
 	}
 	return l
 }
@@ -102,10 +106,10 @@ func (d *decoder) labelled(path string, entries map[string]labelSet, check func(
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		at := path + "." + name
 		if name == "" {
-			d.at(at, "the name is empty")
+			d.At(at, "the name is empty")
 		} else if check != nil {
 			if err := check(name); err != nil {
-				d.at(at, "%v", err)
+				d.At(at, "%v", err)
 			}
 		}
 		if all == nil {
@@ -122,18 +126,18 @@ func (d *decoder) labelSet(path string, set labelSet) []string {
 	for _, key := range slices.Sorted(maps.Keys(set)) {
 		at := path + "." + key
 		if !formLabel.MatchString(key) {
-			d.at(at, "%q: a label has lower-case letters, digits and dashes and starts with a letter: reads: private", key)
+			d.At(at, "%q: a label has lower-case letters, digits and dashes and starts with a letter: reads: private", key)
 		}
-		if len(set[key]) == 0 && !d.hasProblemIn(at) {
-			d.at(at, "the value is missing: %s: private", key)
+		if len(set[key]) == 0 && !d.HasProblemIn(at) {
+			d.At(at, "the value is missing: %s: private", key)
 		}
 		for i, value := range set[key] {
 			place := fmt.Sprintf("%s[%d]", at, i)
-			if _, ok := d.positions[place]; !ok {
+			if !d.Given(place) {
 				place = at
 			}
-			if !formLabel.MatchString(value) && !d.hasProblemIn(at) {
-				d.at(place, "%q: a label's value has lower-case letters, digits and dashes and starts with a letter", value)
+			if !formLabel.MatchString(value) && !d.HasProblemIn(at) {
+				d.At(place, "%q: a label's value has lower-case letters, digits and dashes and starts with a letter", value)
 			}
 			list = append(list, key+":"+value)
 		}
@@ -147,12 +151,12 @@ func (d *decoder) tags(path string, entries map[string]words) map[string][]strin
 	var all map[string][]string
 	for _, tool := range slices.Sorted(maps.Keys(entries)) {
 		at := path + "." + tool
-		if tool == "" || len(entries[tool]) == 0 && !d.hasProblemIn(at) {
-			d.at(at, "want the name of a tool, and its tags: %s: [reviewed]", tool)
+		if tool == "" || len(entries[tool]) == 0 && !d.HasProblemIn(at) {
+			d.At(at, "want the name of a tool, and its tags: %s: [reviewed]", tool)
 		}
 		for _, tag := range entries[tool] {
-			if !formLabel.MatchString(tag) && !d.hasProblemIn(at) {
-				d.at(at, "%q: a tag has lower-case letters, digits and dashes and starts with a letter", tag)
+			if !formLabel.MatchString(tag) && !d.HasProblemIn(at) {
+				d.At(at, "%q: a tag has lower-case letters, digits and dashes and starts with a letter", tag)
 			}
 		}
 		if all == nil {

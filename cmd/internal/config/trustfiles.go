@@ -133,10 +133,7 @@ func (f *File) Guarded() []string {
 }
 
 // beside joins a relative path to the file's folder.
-func (f *File) beside(path string) string {
-	d := decoder{file: f.Path}
-	return d.besideFile(path)
-}
+func (f *File) beside(path string) string { return beside(f.Path, path) }
 
 // signerReader makes verifiers of a file's signers and collects what is wrong.
 type signerReader struct {
@@ -187,7 +184,7 @@ func (r *signerReader) signer(e signerEntry) (sign.Verifier, error) {
 
 func (r *signerReader) key(name string) (sign.Verifier, error) {
 	path := r.file.beside(name)
-	data, err := read(path, maxKeyBytes)
+	data, err := ReadFile(path, maxKeyBytes)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", path, err)
 	}
@@ -214,7 +211,7 @@ func (r *signerReader) trustedRoot() (*sign.Root, error) {
 	}
 	r.rootRead = true
 	path := r.file.beside(r.file.trust.Root)
-	data, err := read(path, maxRootBytes)
+	data, err := ReadFile(path, maxRootBytes)
 	if err == nil {
 		r.root, err = sign.ParseRoot(data)
 	}
