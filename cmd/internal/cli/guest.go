@@ -90,6 +90,7 @@ func registerEnv(cmd *cobra.Command, env *[]string) {
 type opened struct {
 	*host.Host
 	server host.Server
+	local  bool // it is a file or folder of this machine
 	// policy is the one in force, policyFile its file, "" for the shipped one.
 	policy     *cel.Policy
 	policyFile string
@@ -102,7 +103,7 @@ func (f *guestFlags) open(ctx context.Context, s Streams, c host.Config, source 
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{server: chosen.server, policyFile: f.policy.in(chosen.file)}
+	o := &opened{server: chosen.server, local: chosen.file == nil, policyFile: f.policy.in(chosen.file)}
 	if len(guestArgs) > 0 {
 		o.server.Args = guestArgs
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host"
-	"github.com/mcpwasm/mcpwasm/internal/nearest"
 )
 
 // installedFlags are those of commands that look at a policy together with the
@@ -60,6 +59,11 @@ func (p *packages) facts(ctx context.Context, c host.Config) (known []host.Facts
 	if err != nil {
 		return nil, nil, err
 	}
+	return factsOf(ctx, c, servers)
+}
+
+// factsOf are what policies know of servers.
+func factsOf(ctx context.Context, c host.Config, servers []host.Server) (known []host.Facts, unknown []string, err error) {
 	for _, server := range servers {
 		f, err := host.FactsOf(ctx, c, server)
 		if ctx.Err() != nil {
@@ -81,52 +85,6 @@ func installed(facts []host.Facts) []cel.Installed {
 		list = append(list, cel.Installed{Server: f.Server.Name, Tools: f.Tools})
 	}
 	return list
-}
-
-// fill puts what is known of an installed server, and of one of its tools, into what
-// is decided on. What the input says itself stays.
-func fill(in *cel.Input, facts []host.Facts) {
-	if in.Server == nil {
-		return
-	}
-	i := slices.IndexFunc(facts, func(f host.Facts) bool { return f.Server.Name == in.Server.Name })
-	if i < 0 {
-		return
-	}
-	in.Server = facts[i].Server
-	if in.Tool == nil {
-		return
-	}
-	for _, t := range facts[i].Tools {
-		if t.Name == in.Tool.Name {
-			in.Tool = t
-			in.Labels = append(in.Labels, facts[i].Labels[t.Name]...)
-		}
-	}
-}
-
-// missing says that a server or tool which somebody named is not there, "" where it
-// is.
-func missing(in *cel.Input, facts []host.Facts) string {
-	var names []string
-	for _, f := range facts {
-		names = append(names, f.Server.Name)
-		if f.Server.Name != in.Server.Name || in.Tool == nil {
-			continue
-		}
-		var tools []string
-		for _, t := range f.Tools {
-			tools = append(tools, t.Name)
-		}
-		if slices.Contains(tools, in.Tool.Name) {
-			return ""
-		}
-		return fmt.Sprintf("%s has no tool %q%s: nothing but its name is known to the rules", f.Server.Name, in.Tool.Name, nearest.Hint(in.Tool.Name, tools))
-	}
-	if slices.Contains(names, in.Server.Name) {
-		return ""
-	}
-	return fmt.Sprintf("no server %q is installed%s: nothing but its name is known to the rules", in.Server.Name, nearest.Hint(in.Server.Name, names))
 }
 
 // checkTools compiles the rules about installed tools by their schemas.

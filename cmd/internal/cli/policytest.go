@@ -90,6 +90,9 @@ func testPolicy(ctx context.Context, path string, files []string) (*policyTestJS
 	return v, ctx.Err()
 }
 
+// minimalCases is a file of cases, as short as it can be.
+const minimalCases = "a minimal one is: cases: [{name: nobody deletes, on: call, given: {server: {name: notes}, tool: {name: delete}}, want: deny}]"
+
 // inputFailure is about a file that cannot be read; problems in it have their own exit
 // code already.
 func inputFailure(err error) error {

@@ -14,15 +14,15 @@ import (
 type policyWatch struct {
 	s       Streams
 	h       *host.Host
-	path    string          // "" for the shipped policy, which never changes
-	hash    string          // of the policy in force
+	path    string // "" for the shipped policy, which never changes
+	inForce *cel.Policy
 	changed <-chan struct{} // nil where there is nothing to watch
 	stop    context.CancelFunc
 }
 
 // watchPolicy watches the file of the policy that a host has.
 func watchPolicy(ctx context.Context, s Streams, h *host.Host, path string, inForce *cel.Policy) (*policyWatch, error) {
-	w := &policyWatch{s: s, h: h, hash: inForce.Hash(), stop: func() {}}
+	w := &policyWatch{s: s, h: h, inForce: inForce, stop: func() {}}
 	if err := w.follow(ctx, path); err != nil {
 		return nil, err
 	}
@@ -61,16 +61,21 @@ func (w *policyWatch) reload() {
 		say(w.s, "%s was not taken over: the policy before it stays in force", w.path)
 		return
 	}
-	if p.Hash() != w.hash {
+	if p.Hash() != w.inForce.Hash() {
 		w.set(p)
 		say(w.s, "%s was taken over", w.path)
 	}
 }
 
-// set puts a policy in force.
-func (w *policyWatch) set(p *cel.Policy) {
+// set puts a policy in force, and returns what takes that back.
+func (w *policyWatch) set(p *cel.Policy) (undo func()) {
+	before := w.inForce
 	w.h.SetPolicy(p)
-	w.hash = p.Hash()
+	w.inForce = p
+	return func() {
+		w.h.SetPolicy(before)
+		w.inForce = before
+	}
 }
 
 // whileWatching does something while it watches a host's policy.
