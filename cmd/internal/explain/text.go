@@ -90,9 +90,12 @@ func (r Rule) outcome() string {
 	return "matches: " + does
 }
 
+// deepest is the depth from which on the tree is indented no further.
+const deepest = 16
+
 // indented is the expression in its place in the tree, on one line.
 func (s Step) indented() string {
-	return strings.Repeat("  ", s.Depth+1) + strings.Join(strings.Fields(s.Expression), " ")
+	return strings.Repeat("  ", min(s.Depth, deepest)+1) + strings.Join(strings.Fields(s.Expression), " ")
 }
 
 func (s Step) text(b *strings.Builder, column int) {
