@@ -14,14 +14,15 @@ import (
 
 // approvalsJSON is the output of policy approvals.
 type approvalsJSON struct {
-	Approvals []approvalJSON `json:"approvals"` // the oldest first
+	Approvals []approvalJSON `json:"approvals"` // in ascending order of the ids
 }
 
 type approvalJSON struct {
 	ID        string    `json:"id"`
-	Time      time.Time `json:"time"`
+	When      time.Time `json:"when"`
 	Principal string    `json:"principal,omitempty"` // left out where nobody authenticated
 	Server    string    `json:"server"`
+	Digest    string    `json:"digest,omitempty"` // of the server's module
 	Tool      string    `json:"tool,omitempty"`
 	Rule      string    `json:"rule"` // that asked
 	What      string    `json:"what"` // what was allowed, in words
@@ -55,7 +56,7 @@ this rule.`,
 func newApprovalsJSON(list []host.Approval) approvalsJSON {
 	out := approvalsJSON{Approvals: []approvalJSON{}}
 	for _, a := range list {
-		out.Approvals = append(out.Approvals, approvalJSON{a.ID, a.Time.UTC().Truncate(time.Second), a.Principal, a.Server, a.Tool, a.Rule, a.What})
+		out.Approvals = append(out.Approvals, approvalJSON{a.ID, a.When.UTC(), a.Principal, a.Server, a.Digest, a.Tool, a.Rule, a.What})
 	}
 	return out
 }
@@ -71,7 +72,7 @@ func writeApprovals(s Streams, list []host.Approval) error {
 		if a.Principal != "" {
 			what = a.Principal + ": " + what
 		}
-		rows = append(rows, []string{a.ID, a.Time.Local().Format(time.DateOnly), a.Server, oneLine(a.Tool, 20), oneLine(a.Rule, 20), oneLine(what, 30)})
+		rows = append(rows, []string{a.ID, a.When.Local().Format(time.DateOnly), a.Server, oneLine(a.Tool, 20), oneLine(a.Rule, 20), oneLine(what, 30)})
 	}
 	return writeTable(s.Out, rows)
 }

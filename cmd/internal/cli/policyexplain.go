@@ -197,7 +197,8 @@ func (f *explainFlags) named(ctx context.Context, p *packages, c host.Config) ([
 		if err != nil {
 			return nil, err
 		}
-		return []host.Server{{Name: a.Name, Source: f.server, Wasm: a.Wasm, Manifest: a.Manifest}}, nil
+		server := host.Server{Name: a.Name, Source: f.server, Wasm: a.Wasm}
+		return []host.Server{introduced(server, a)}, nil
 	}
 	servers, err := p.servers(ctx, c)
 	if err != nil {

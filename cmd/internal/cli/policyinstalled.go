@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host"
+	"github.com/mcpwasm/mcpwasm/registry"
 )
 
 // installedFlags are those of commands that look at a policy together with the
@@ -76,6 +77,15 @@ func factsOf(ctx context.Context, c host.Config, servers []host.Server) (known [
 		known = append(known, f)
 	}
 	return known, unknown, nil
+}
+
+// introduced is a server with what the manifest beside its module says, if there is
+// one.
+func introduced(s host.Server, a registry.Artifact) host.Server {
+	if s.Manifest == nil && a.Manifest != nil {
+		s.Manifest, s.Definitions = a.Manifest, &a.Manifest.Definitions
+	}
+	return s
 }
 
 // installed are servers as the checks of a policy want them.

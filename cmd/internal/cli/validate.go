@@ -118,9 +118,9 @@ func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags
 		return v.sorted(), nil
 	}
 	c.Guarded, c.Servers = guarded(file), servers
-	if path := policy.in(file); path != "" {
-		c.Guarded = append(c.Guarded, path)
-		v.checkPolicy(ctx, c, path)
+	inForce := policy.in(file)
+	if inForce != "" {
+		c.Guarded = append(c.Guarded, inForce)
 	}
 	for i, server := range file.Servers {
 		for _, p := range grantProblems(host.CheckGrants(ctx, c, servers[i])) {
@@ -148,6 +148,10 @@ func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags
 		}
 		listed.Digest, listed.Shape, listed.Size = a.Digest, a.Module.Shape, a.Module.Size
 		v.Servers = append(v.Servers, listed)
+		servers[i] = introduced(servers[i], a)
+	}
+	if inForce != "" {
+		v.checkPolicy(ctx, c, inForce)
 	}
 	return v.sorted(), nil
 }

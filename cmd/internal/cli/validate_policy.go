@@ -18,9 +18,9 @@ type validPolicy struct {
 	Cases int    `json:"cases"` // that were decided as expected
 }
 
-// checkPolicy reads a policy, holds it against the tools that are known without
-// running anything, and decides its cases. One that is decided otherwise than expected
-// is a warning, since the policy can be used.
+// checkPolicy reads a policy, holds it against the tools of servers that say in a
+// manifest what they offer, and decides its cases. One that is decided otherwise than
+// expected is a warning, since the policy can be used.
 func (v *validateJSON) checkPolicy(ctx context.Context, c host.Config, path string) {
 	policy, err := readPolicy(path)
 	if err != nil {
@@ -55,8 +55,8 @@ func (v *validateJSON) checkPolicy(ctx context.Context, c host.Config, path stri
 func manifested(ctx context.Context, c host.Config) (facts []host.Facts, whole bool) {
 	whole = len(c.Servers) > 0
 	for _, s := range c.Servers {
-		if s.Manifest == nil {
-			whole = false
+		if s.Definitions == nil {
+			whole = false // and nothing is run to find out
 			continue
 		}
 		f, err := host.FactsOf(ctx, c, s)
