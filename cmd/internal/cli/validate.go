@@ -122,8 +122,20 @@ func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags
 	if inForce != "" {
 		c.Guarded = append(c.Guarded, inForce)
 	}
+	if err := v.checkServers(ctx, c, file); err != nil {
+		return v, err
+	}
+	if inForce != "" {
+		v.checkPolicy(ctx, c, inForce)
+	}
+	return v.sorted(), nil
+}
+
+// checkServers checks that the servers can be run and have what they are granted, and
+// lists them; c's are completed by what their packages say. The error is ctx's.
+func (v *validateJSON) checkServers(ctx context.Context, c host.Config, file *config.File) error {
 	for i, server := range file.Servers {
-		for _, p := range grantProblems(host.CheckGrants(ctx, c, servers[i])) {
+		for _, p := range grantProblems(host.CheckGrants(ctx, c, c.Servers[i])) {
 			v.Problems = append(v.Problems, file.At("servers."+server.Name+"."+p.Path, p.Err))
 		}
 		listed := validServer{
@@ -136,7 +148,7 @@ func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags
 		}
 		a, err := registry.Open(ctx, server.Source, registry.Options{})
 		if ctx.Err() != nil {
-			return v, ctx.Err()
+			return ctx.Err()
 		}
 		at := "servers." + server.Name + ".source"
 		if err == nil {
@@ -148,12 +160,9 @@ func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags
 		}
 		listed.Digest, listed.Shape, listed.Size = a.Digest, a.Module.Shape, a.Module.Size
 		v.Servers = append(v.Servers, listed)
-		servers[i] = introduced(servers[i], a)
+		c.Servers[i] = introduced(c.Servers[i], a)
 	}
-	if inForce != "" {
-		v.checkPolicy(ctx, c, inForce)
-	}
-	return v.sorted(), nil
+	return nil
 }
 
 // sorted completes a result.

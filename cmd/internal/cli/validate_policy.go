@@ -30,7 +30,7 @@ func (v *validateJSON) checkPolicy(ctx context.Context, c host.Config, path stri
 	v.Policy = &validPolicy{File: path, Rules: len(policy.Rules())}
 	facts, whole := manifested(ctx, c)
 	var there []cel.Installed
-	if whole {
+	if whole && len(v.Locked) == 0 {
 		there = installed(facts)
 	}
 	v.addPolicyProblems(path, policy.Check(there))
