@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+
+	"golang.org/x/term"
 
 	"github.com/mcpwasm/mcpwasm/host"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
@@ -23,7 +26,7 @@ type approver struct {
 }
 
 // able reports whether there is somebody to answer.
-func (a approver) able() bool { return a.yes || hasTerminal(a.s) && isTerminal(a.s.Err) }
+func (a approver) able() bool { return a.yes || hasTerminal(a.s) }
 
 // call calls a tool and returns its result, or the policy's denial in its place.
 func (a approver) call(ctx context.Context, h *host.Host, tool string, arguments json.RawMessage) (json.RawMessage, error) {
@@ -131,9 +134,10 @@ func (q question) ask(ctx context.Context, s Streams) (string, error) {
 			offer = append(offer, w)
 		}
 	}
-	_, _ = fmt.Fprintf(s.Err, "\n%s\n", printable(indented(q.message, "  "))) // nowhere to report to
+	out := terminal(s)
+	_, _ = fmt.Fprintf(out, "\n%s\n", printable(indented(q.message, "  "))) // nowhere to report to
 	for {
-		_, _ = fmt.Fprintf(s.Err, "Allow it? %s, [N]o: ", strings.Join(offer, ", "))
+		_, _ = fmt.Fprintf(out, "Allow it? %s, [N]o: ", strings.Join(offer, ", "))
 		line, err := readLine(ctx, s.In)
 		if errors.Is(err, io.EOF) {
 			return "", nil
@@ -145,6 +149,18 @@ func (q question) ask(ctx context.Context, s Streams) (string, error) {
 			return remember, nil
 		}
 	}
+}
+
+// terminal is where whoever sits at standard input reads: standard error, unless that
+// goes elsewhere.
+func terminal(s Streams) io.Writer {
+	if f, ok := s.Err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	if f, ok := s.In.(*os.File); ok {
+		return f
+	}
+	return s.Err
 }
 
 // choice reads an answer: a word of the offer or its first letter. Nothing at all is

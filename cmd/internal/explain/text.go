@@ -10,8 +10,8 @@ import (
 // width is how many columns a line has at most.
 const width = 100
 
-// widestStep is how much of that an expression may take, its indentation included.
-const widestStep = 56
+// narrowestValue is how much of that values have at least, where they need it.
+const narrowestValue = 42
 
 // Text says it for people: the decision, then the rules that decided something, each
 // with its expression as a tree, then in one line each those that did not match for
@@ -64,12 +64,14 @@ func (r Rule) text(b *strings.Builder, policy string) {
 	if r.Error != "" {
 		paragraph(b, "error: "+r.Error)
 	}
-	column := 0
+	column, value := 0, 0
 	for _, s := range r.Steps {
 		column = max(column, utf8.RuneCountInString(s.indented()))
+		value = max(value, utf8.RuneCountInString(s.value()+s.mark()))
 	}
+	column = min(column, width-2-min(value, narrowestValue))
 	for _, s := range r.Steps {
-		s.text(b, min(column, widestStep))
+		s.text(b, column)
 	}
 }
 
@@ -98,17 +100,26 @@ func (s Step) indented() string {
 	return strings.Repeat("  ", min(s.Depth, deepest)+1) + strings.Join(strings.Fields(s.Expression), " ")
 }
 
-func (s Step) text(b *strings.Builder, column int) {
-	value, mark := s.Value, ""
-	if s.Untrusted {
-		mark = "  (untrusted)"
-	}
+// value is what the expression came to.
+func (s Step) value() string {
 	if s.Skipped {
-		value, mark = "not needed", ""
+		return "not needed"
 	}
+	return s.Value
+}
+
+// mark stands behind a value that somebody could have made up.
+func (s Step) mark() string {
+	if s.Untrusted && !s.Skipped {
+		return "  (untrusted)"
+	}
+	return ""
+}
+
+func (s Step) text(b *strings.Builder, column int) {
 	left := clip(s.indented(), column)
 	pad := strings.Repeat(" ", column-utf8.RuneCountInString(left)+2)
-	line(b, "%s%s%s%s", left, pad, clip(value, width-column-2-len(mark)), mark)
+	line(b, "%s%s%s%s", left, pad, clip(s.value(), width-column-2-len(s.mark())), s.mark())
 }
 
 // skipped lists the rules that are about something else.
