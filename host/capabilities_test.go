@@ -164,11 +164,11 @@ func TestNotesOfTwoPeople(t *testing.T) {
 	data := newStore(t)
 	config := host.Config{
 		Servers: []host.Server{{Name: "notes", Source: guest(t, "notes"), Grants: plugins.Grants{KV: &plugins.KVGrant{}}}}, Store: data,
-		HTTP: host.HTTPOptions{Principal: func(r *http.Request) (string, error) {
+		HTTP: host.HTTPOptions{Principal: func(r *http.Request) (host.Principal, error) {
 			if who := r.Header.Get("X-User"); who != "" {
-				return who, nil
+				return host.Principal{Subject: who}, nil
 			}
-			return "", errors.New("nobody")
+			return host.Principal{}, errors.New("nobody")
 		}},
 	}
 	h := open(t, config)
