@@ -83,7 +83,7 @@ func (r *reloader) reload(ctx context.Context) {
 			err = configFailure(path, true, err)
 		}
 		report(r.s.Err, err)
-		say(r.s, "%s was not taken over: the servers and the policy go on as they were", path)
+		say(r.s, "%s was not taken over: the servers go on as they were, and so does the policy", path)
 		return
 	}
 	say(r.s, "%s was taken over", path)
