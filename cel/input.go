@@ -204,3 +204,19 @@ type Result struct {
 	// time that it is called, by any number of goroutines.
 	Content func() (types []string, text string) `json:"-"`
 }
+
+func (r *Result) types() []string {
+	if r.Content == nil {
+		return r.Types
+	}
+	types, _ := r.Content()
+	return types
+}
+
+func (r *Result) text() string {
+	if r.Content == nil {
+		return r.Text
+	}
+	_, text := r.Content()
+	return text
+}

@@ -238,7 +238,7 @@ func TestFiles(t *testing.T) {
 	mounted := func(a plugins.Access) plugins.Grants {
 		return plugins.Grants{Mounts: []plugins.MountGrant{{Source: dir, Path: "/data", Access: a}}}
 	}
-	h := open(t, host.Config{Servers: []host.Server{{Name: "files", Source: guest(t, "files"), Grants: mounted(plugins.ReadWrite)}}})
+	h := open(t, host.Config{Policy: policy(t, everything), Servers: []host.Server{{Name: "files", Source: guest(t, "files"), Grants: mounted(plugins.ReadWrite)}}})
 	mustSay(t, h, "read_file", toolArgs{"path": "/data/list.txt"}, "milk")
 	mustSay(t, h, "write_file", toolArgs{"path": "/data/new/a.txt", "text": "eggs"})
 	if b, err := os.ReadFile(filepath.Join(dir, "new", "a.txt")); err != nil || string(b) != "eggs" {

@@ -66,7 +66,7 @@ func (c *Call) refuseToAsk(phase cel.Phase, q cel.Question, reason string) error
 	in := c.input()
 	c.gate.cfg.Log.Warn("denied by the policy", append(about(phase, &in), "rule", q.Rule, "error", reason)...)
 	why := wire.Object{}.SetString("rule", q.Rule).SetString("phase", string(phase)).Set("asks", json.RawMessage("true"))
-	return c.deniedFor(why, deniedText(q.Rule, strings.TrimSuffix(q.Message, ".")+"; "+reason))
+	return c.deniedFor(why, deniedText(q.Rule, because(q.Message, reason)))
 }
 
 // schema is the form: how long the answer holds.

@@ -176,7 +176,7 @@ func (c *Call) effectVerdict(ctx context.Context, d cel.Decision, e *cel.Effect)
 			return nil
 		}
 		if reason := c.cannotAsk(); reason != "" {
-			return effect.Errorf(plugins.EffectDenied, "%s", deniedText(open[0].Rule, open[0].Message+"; "+reason))
+			return effect.Errorf(plugins.EffectDenied, "%s", deniedText(open[0].Rule, because(open[0].Message, reason)))
 		}
 		c.pending = &pending{open, e}
 		return errAsking
@@ -245,7 +245,7 @@ func (g *Gate) Start(s *Server) func(context.Context, *cel.Effect, []string) err
 			s.started(d.Labels)
 			return nil
 		case cel.Ask:
-			return effect.Errorf(plugins.EffectDenied, "%s", deniedText(d.Rule, d.Message+"; nobody can be asked while a server starts"))
+			return effect.Errorf(plugins.EffectDenied, "%s", deniedText(d.Rule, because(d.Message, "nobody can be asked while a server starts")))
 		}
 		return effect.Errorf(plugins.EffectDenied, "%s", deniedText(d.Rule, d.Message))
 	}

@@ -47,14 +47,15 @@ func set(names ...string) map[string]bool {
 type walker struct {
 	in  *jsontext.Decoder
 	out *jsontext.Encoder
-	// text gets every string that is text and returns what stands in its place;
-	// fixed gets what cannot be replaced.
-	text  func(string) string
-	fixed func(string) error
+	// text gets every string that is text and returns what stands in its place. name
+	// gets names that the guest has made up, kept the values of keptNames: neither
+	// can be replaced.
+	text       func(string) string
+	name, kept func(string) error
 }
 
 func newWalker(v json.RawMessage) *walker {
-	return &walker{in: jsontext.NewDecoder(bytes.NewReader(v), jsontext.AllowDuplicateNames(true)), fixed: func(string) error { return nil }}
+	return &walker{in: jsontext.NewDecoder(bytes.NewReader(v), jsontext.AllowDuplicateNames(true)), kept: func(string) error { return nil }}
 }
 
 // value goes through one value, which belongs to a member's name; free says that it is
@@ -94,7 +95,7 @@ func (w *walker) object(free bool) error {
 		}
 		name := t.String()
 		if free || !protocolNames[name] {
-			if err := w.fixed(name); err != nil {
+			if err := w.name(name); err != nil {
 				return err
 			}
 		}
@@ -130,7 +131,7 @@ func (w *walker) str(name string, free bool) error {
 	switch {
 	case !free && name == "requestState": // is sealed before the client gets it
 	case !free && keptNames[name]:
-		err = w.fixed(s)
+		err = w.kept(s)
 	case !free && w.isBinary(name, s):
 	default:
 		s = w.text(s)
@@ -165,7 +166,7 @@ func textOf(v json.RawMessage) string {
 	}
 	w := newWalker(v)
 	w.text = line
-	w.fixed = func(s string) error {
+	w.name = func(s string) error {
 		line(s)
 		return nil
 	}
@@ -178,19 +179,20 @@ func textOf(v json.RawMessage) string {
 // errFixed says that a redaction matched what cannot be replaced.
 var errFixed = errors.New("a redaction matches a name or a value that the protocol needs")
 
-// rewrite replaces the texts in JSON.
-func rewrite(v json.RawMessage, replace func(string) string) (json.RawMessage, error) {
+// rewrite replaces the texts in JSON; free says that all of it is the guest's own.
+func rewrite(v json.RawMessage, free bool, replace func(string) string) (json.RawMessage, error) {
 	var out bytes.Buffer
 	w := newWalker(v)
 	w.out = jsontext.NewEncoder(&out, jsontext.AllowDuplicateNames(true))
 	w.text = replace
-	w.fixed = func(s string) error {
+	w.name = func(s string) error {
 		if replace(s) != s {
 			return errFixed
 		}
 		return nil
 	}
-	if err := w.value("", false); err != nil {
+	w.kept = w.name
+	if err := w.value("", free); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSpace(out.Bytes()), nil

@@ -21,12 +21,14 @@ import (
 	"github.com/mcpwasm/mcpwasm/registry/store"
 )
 
-// bench is a gate with one server, whose tool is "run" and whose prompt is "p".
+// testbed is a gate with one server, whose tool is "run" and whose prompt is "p".
 type testbed struct {
 	t    *testing.T
 	gate *gate.Gate
-	defs *gate.Definitions
-	log  *bytes.Buffer
+	// server has the definitions.
+	server *gate.Server
+	defs   *gate.Definitions
+	log    *bytes.Buffer
 }
 
 var testKey = bytes.Repeat([]byte("k"), seal.KeySize)
@@ -39,18 +41,19 @@ func newTestbed(t *testing.T, p gatetest.Policy, s store.Store) *testbed {
 	}
 	b := &testbed{t: t, log: &bytes.Buffer{}}
 	b.gate = gate.New(gate.Config{Policy: p, Sealer: sealer, Store: s, Shared: s != nil, Log: slog.New(slog.NewTextHandler(b.log, nil))})
-	b.defs = define(t, "sha256:one")
+	b.server, b.defs = define(t, "sha256:one")
 	return b
 }
 
-func define(t *testing.T, digest string) *gate.Definitions {
+func define(t *testing.T, digest string) (*gate.Server, *gate.Definitions) {
 	t.Helper()
-	defs, err := gate.NewServer(gate.About{
+	server := gate.NewServer(gate.About{
 		Server: cel.Server{Name: "files", Digest: digest},
 		Tools:  map[string][]string{"run": {"reads:private"}}, Prompts: map[string][]string{"p": {"source:untrusted"}},
 		Resources: map[string][]string{"notes://private/**": {"reads:private"}, "notes://*/draft": {"reads:draft"}},
 		Tags:      map[string][]string{"run": {"careful"}},
-	}).Define(&plugins.Definitions{
+	})
+	defs, err := server.Define(&plugins.Definitions{
 		Tools: plugins.List{Items: []plugins.Definition{{Key: "run",
 			Raw: json.RawMessage(`{"name":"run","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true,"destructiveHint":"no"}}`)}}},
 		Prompts: plugins.List{Items: []plugins.Definition{{Key: "p", Raw: json.RawMessage(`{"name":"p"}`)}}},
@@ -58,7 +61,7 @@ func define(t *testing.T, digest string) *gate.Definitions {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return defs
+	return server, defs
 }
 
 func openStore(t *testing.T) store.Store {
@@ -157,7 +160,9 @@ func asks(phase cel.Phase, _ *cel.Input) cel.Decision {
 func TestQuestion(t *testing.T) {
 	b := newTestbed(t, gatetest.Policy{Decides: asks}, openStore(t))
 	r := call(`{"name":"run","arguments":{"text":"a` + "\u202e" + `b\u0007","key":"hunter2","long":"` + strings.Repeat("x", 2000) + `"}}`)
-	r.Scrub = func(v json.RawMessage) json.RawMessage { return bytes.ReplaceAll(v, []byte("hunter2"), []byte("[secret]")) }
+	r.Scrub = func(v json.RawMessage) json.RawMessage {
+		return bytes.ReplaceAll(v, []byte("hunter2"), []byte("[secret]"))
+	}
 	message, schema, _ := question(t, b.decide(r))
 	for _, want := range []string{`server "files"`, `tool "run"`, `a\u{202E}b\u0007`, "[secret]", "more characters", "It may hurt. (rule first)", "It costs. (rule second)"} {
 		if !strings.Contains(message, want) {
@@ -264,7 +269,7 @@ func TestAnswers(t *testing.T) {
 			for _, s := range tc.then {
 				with := *b
 				if s.digest != "" {
-					with.defs = define(t, s.digest)
+					_, with.defs = define(t, s.digest)
 				}
 				if asked := with.decide(s.request(call(plain))) != nil; asked != s.asked {
 					t.Errorf("%s: asked again: %v, want %v", s.name, asked, s.asked)
@@ -471,7 +476,7 @@ func TestNobodyToAsk(t *testing.T) {
 		change func(*gate.Request)
 		want   string
 	}{
-		{"client", func(r *gate.Request) { r.CanAsk = false }, "Denied by the policy (rule r): Mind it.; somebody has to be asked, and this client cannot ask"},
+		{"client", func(r *gate.Request) { r.CanAsk = false }, "Denied by the policy (rule r): Mind it; somebody has to be asked, and this client cannot ask"},
 		{"method", func(r *gate.Request) { r.Method = plugins.MethodComplete }, "nobody can be asked about completion/complete"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

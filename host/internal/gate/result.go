@@ -39,7 +39,7 @@ func (c *Call) Answer(ctx context.Context, result wire.Object) (wire.Object, err
 		}
 		return c.emptied(result), nil
 	}
-	left, err := rewrite(raw, replacer(d.Redactions))
+	left, err := rewrite(raw, false, replacer(d.Redactions))
 	if err != nil {
 		return result, c.withheld(d, err.Error())
 	}
@@ -71,7 +71,7 @@ func (c *Call) Error(ctx context.Context, e *plugins.Error) (*plugins.Error, err
 	left := &plugins.Error{Code: e.Code, Message: replace(e.Message)}
 	if len(e.Data) > 0 {
 		var err error
-		if left.Data, err = rewrite(e.Data, replace); err != nil {
+		if left.Data, err = rewrite(e.Data, true, replace); err != nil {
 			return nil, c.withheld(d, err.Error())
 		}
 	}
@@ -101,7 +101,7 @@ func (c *Call) Notification(ctx context.Context, n plugins.Notification, params 
 		n.Params = only(params, "progressToken", "progress", "total", "level", "message", "data").JSON()
 		return n, true
 	}
-	left, err := rewrite(n.Params, replace)
+	left, err := rewrite(n.Params, false, replace)
 	n.Params = left
 	return n, err == nil
 }

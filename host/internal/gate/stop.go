@@ -3,6 +3,7 @@ package gate
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
@@ -60,4 +61,9 @@ func deniedText(rule, message string) string {
 // refuse is the end of a message that is none which the gate could decide on.
 func refuse(code int, format string, args ...any) error {
 	return &Stop{Err: plugins.Errorf(code, format, args...)}
+}
+
+// because adds a reason to a rule's message, which may end in a full stop.
+func because(message, reason string) string {
+	return strings.TrimRight(message, ". ") + "; " + reason
 }
