@@ -165,7 +165,9 @@ func TestApprovals(t *testing.T) {
 		t.Fatalf("answered: %s", got)
 	}
 
-	var list struct{ Approvals []struct{ ID, Server, Tool, Rule, What string } }
+	var list struct {
+		Approvals []struct{ ID, Server, Tool, Rule, What string }
+	}
 	out := output(t, cli.ExitOK, "policy", "approvals", "--state-dir", state, "--output", "json")
 	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list.Approvals) != 1 {
 		t.Fatalf("%s: %v", out, err)

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/mcpwasm/mcpwasm/cel"
@@ -76,7 +78,8 @@ func (v *validateJSON) addPolicyProblems(path string, err error) {
 	}
 	problems, other := problemsOf(err)
 	if other != nil {
-		v.Problems = append(v.Problems, config.Problem{File: path, Message: other.Error() + wayOut(other)})
+		_, reason, _ := strings.Cut(other.Error(), strconv.Quote(path)+": ") // the place is said already
+		v.Problems = append(v.Problems, config.Problem{File: path, Message: cmp.Or(reason, other.Error()) + wayOut(other)})
 	}
 	for _, p := range problems {
 		problem := config.Problem{File: p.File, Line: p.Line, Column: p.Column, Path: p.Rule, Message: p.Message}
