@@ -41,8 +41,9 @@ var home = map[string]string{
 	"go.etcd.io/bbolt":              "registry/store",
 	"github.com/spf13":              "cmd",
 	"github.com/fsnotify/fsnotify":  "cmd",
-	"go.yaml.in/yaml":               "cmd or registry/catalog",
+	"go.yaml.in/yaml":               "internal/yamlfile or registry/catalog",
 	"golang.org/x/term":             "cmd",
+	"golang.org/x/text":             "internal/fold",
 	"filippo.io/age":                "host/capability/secrets/vault",
 	"github.com/zalando/go-keyring": "host/capability/secrets/vault",
 	"mvdan.cc/sh":                   "host/capability/secrets",
@@ -151,6 +152,7 @@ func TestViolation(t *testing.T) {
 		{"bbolt elsewhere", "host/capability/kv", "go.etcd.io/bbolt", true},
 		{"yaml at its second home", "registry/catalog", "go.yaml.in/yaml/v4", false},
 		{"yaml elsewhere", "registry/lock", "go.yaml.in/yaml/v4", true},
+		{"yaml beside its home", "cmd/internal/config", "go.yaml.in/yaml/v4", true},
 		{"anything in plugins", "plugins", "golang.org/x/sync/errgroup", true},
 		{"standard library in plugins", "plugins", "encoding/json", false},
 	}

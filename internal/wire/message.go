@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/mcpwasm/mcpwasm/internal/fold"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
@@ -100,7 +101,7 @@ func SalvageID(b []byte) ID {
 		if err != nil {
 			return ""
 		}
-		isID := Fold(string(name)) == "id"
+		isID := fold.Simple(string(name)) == "id"
 		value, err := d.ReadValue()
 		if err != nil {
 			return ""

@@ -15,9 +15,10 @@ import (
 	"io"
 	"math"
 	"strings"
-	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpwasm/mcpwasm/internal/fold"
 )
 
 // MaxDepth is how deep objects and arrays may nest in a message.
@@ -177,7 +178,7 @@ func (s *foldSet) add(name []byte) (other string, ok bool) {
 	if len(l.names) > foldScan {
 		l.wide = make(map[string]string, 4*foldScan)
 		for _, n := range l.names {
-			l.wide[Fold(string(n))] = string(n)
+			l.wide[fold.Simple(string(n))] = string(n)
 		}
 	}
 	return "", true
@@ -185,43 +186,10 @@ func (s *foldSet) add(name []byte) (other string, ok bool) {
 
 func (l *foldLevel) addWide(name []byte) (other string, ok bool) {
 	written := string(name)
-	folded := Fold(written)
+	folded := fold.Simple(written)
 	if other, dup := l.wide[folded]; dup {
 		return other, false
 	}
 	l.wide[folded] = written
 	return "", true
-}
-
-// Fold maps names that differ only in case to the same string, by Unicode's
-// simple case folding, as encoding/json's case-insensitive match does: "ſ" (long
-// s) folds with "s", "K" (Kelvin) with "k".
-func Fold(s string) string {
-	plain := true
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c >= 0x80 || 'A' <= c && c <= 'Z' {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		return s
-	}
-	return strings.Map(foldRune, s)
-}
-
-// foldRune returns the smallest rune of r's folding orbit, lower case for
-// ASCII letters.
-func foldRune(r rune) rune {
-	if r < 0x80 {
-		return unicode.ToLower(r)
-	}
-	least := r
-	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-		least = min(least, f)
-	}
-	if least < 0x80 {
-		return unicode.ToLower(least)
-	}
-	return least
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mcpwasm/mcpwasm/internal/fold"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -141,7 +142,7 @@ func parseLine(line []byte) (wire.Object, bool) {
 // is spelled. Servers that log JSON to their output write objects without.
 func looksLikeRPC(o wire.Object) bool {
 	for _, m := range o.Members() {
-		switch wire.Fold(m.Name) {
+		switch fold.Simple(m.Name) {
 		case "jsonrpc", "id", "method", "result", "error":
 			return true
 		}
