@@ -33,6 +33,7 @@ var home = map[string]string{
 	"golang.org/x/net":              "host/capability/egress",
 	"cel.dev/cel-go":                "cel",
 	"github.com/google/cel-go":      "nowhere: it is cel.dev/cel-go",
+	"github.com/bmatcuk/doublestar": "cel",
 	"oras.land/oras-go":             "registry",
 	"github.com/sigstore":           "registry/sign",
 	"github.com/secure-systems-lab": "registry/sign",
