@@ -81,7 +81,7 @@ type recipe struct {
 }
 
 // recipesOf returns the policies among the fenced YAML blocks of a document, named
-// by their heading and line.
+// by their heading and line. The others are parts of mcpwasm.yaml.
 func recipesOf(doc string) []recipe {
 	var recipes []recipe
 	heading, block, fenced := "", "", false
@@ -91,9 +91,11 @@ func recipesOf(doc string) []recipe {
 			block, fenced = "", true
 		case fenced && line == "```":
 			fenced = false
-			if strings.HasPrefix(block, "cases:") && len(recipes) > 0 {
+			switch {
+			case strings.HasPrefix(block, "servers:"):
+			case strings.HasPrefix(block, "cases:") && len(recipes) > 0:
 				recipes[len(recipes)-1].cases = block
-			} else {
+			default:
 				recipes = append(recipes, recipe{name: fmt.Sprintf("%s, line %d", heading, i+1), policy: block})
 			}
 		case fenced:
