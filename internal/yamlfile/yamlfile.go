@@ -22,6 +22,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"go.yaml.in/yaml/v4"
@@ -81,6 +82,9 @@ type Decoder struct {
 	// mapping's member, the value of a list's; "" is the whole file.
 	Positions map[string]Position
 	Problems  Errors
+
+	data  string
+	lines []int // where its lines begin, once they were asked for
 }
 
 // New returns a decoder for a file, which is only named.
@@ -129,9 +133,11 @@ func (d *Decoder) Sort() {
 // Decode reads a file of one document into doc, a pointer. empty is what is said of a file
 // without any. The keys of a struct are its fields' yaml tags, or else their json
 // tags; a type that implements [encoding.TextUnmarshaler] takes any plain value as it is
-// written, and so does text: 8080, yes and 1.10 need no quotes. It stops after
-// [MaxProblems].
+// written, and so does text: 8080, yes and 1.10 need no quotes. A
+// [json.RawMessage] takes everything that JSON can say, and keeps the digits of numbers.
+// It stops after [MaxProblems].
 func (d *Decoder) Decode(data []byte, doc any, empty string) {
+	d.data, d.lines = string(data), nil
 	root := d.load(data, empty)
 	if root == nil {
 		return
@@ -198,6 +204,8 @@ func hasStar(data []byte, line, column int) bool {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
+const noAnchors = "anchors and aliases are not supported: write the value out"
+
 // value reads one node. The type of what it is read into decides.
 func (d *Decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	pos := Position{n.Line, n.Column}
@@ -208,21 +216,10 @@ func (d *Decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		return
 	}
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
-		d.Problem(pos, path, "anchors and aliases are not supported: write the value out")
+		d.Problem(pos, path, "%s", noAnchors)
 		return
 	}
-	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		if s, ok := d.scalar(n, path, "a value"); ok {
-			if err := text.UnmarshalText([]byte(s)); err != nil {
-				d.Problem(pos, path, "%v", err)
-			}
-		}
-		return
-	}
-	if word, ok := v.Addr().Interface().(WordUnmarshaler); ok && n.Kind == yaml.ScalarNode && n.ShortTag() != "!!null" {
-		if err := word.UnmarshalWord(n.Value); err != nil {
-			d.Problem(pos, path, "%v", err)
-		}
+	if d.special(n, v, path) {
 		return
 	}
 	switch v.Kind() {
@@ -242,6 +239,42 @@ func (d *Decoder) value(n *yaml.Node, v reflect.Value, path string) {
 			v.SetString(s)
 		}
 	}
+}
+
+// special reads what does not go by its kind, and reports whether it is that.
+func (d *Decoder) special(n *yaml.Node, v reflect.Value, path string) bool {
+	var err error
+	switch to := v.Addr().Interface().(type) {
+	case *Text:
+		d.text(n, to, path)
+	case *json.RawMessage:
+		*to = d.json(nil, n, path)
+	case *any:
+		err = json.Unmarshal(d.json(nil, n, path), to)
+	case encoding.TextUnmarshaler:
+		if s, ok := d.scalar(n, path, "a value"); ok {
+			err = unmarshalText(to, s)
+		}
+	case WordUnmarshaler:
+		if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
+			return false
+		}
+		err = to.UnmarshalWord(n.Value)
+	default:
+		return false
+	}
+	if err != nil {
+		d.Problem(Position{n.Line, n.Column}, path, "%v", err)
+	}
+	return true
+}
+
+func unmarshalText(to encoding.TextUnmarshaler, s string) error {
+	err := to.UnmarshalText([]byte(s))
+	if _, ok := errors.AsType[*time.ParseError](err); ok {
+		return fmt.Errorf("%q: want a time such as 2026-01-31T15:04:05Z", s)
+	}
+	return err
 }
 
 // WordUnmarshaler is a mapping, or a list, in whose place one word may stand.
