@@ -56,9 +56,14 @@ func TestCookbook(t *testing.T) {
 			for _, warning := range policy.Check(nil) {
 				t.Error(warning)
 			}
-			if r.cases != "" {
-				runCases(t, policy, []byte(r.cases))
+			if r.cases == "" {
+				return
 			}
+			cases, err := cel.ParseCases("cases.yaml", []byte(r.cases))
+			if err != nil {
+				t.Fatal(err)
+			}
+			runCases(t, policy, cases)
 		})
 	}
 	if tables < minRecipes {
