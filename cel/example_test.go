@@ -55,7 +55,8 @@ rules:
 `))
 	fmt.Println(err)
 	// Output:
-	// x
+	// policy.yaml:4:5: works: on: unknown phase "cal": did you mean "call"?
+	// policy.yaml:8:11: notes: no variable "sever" on call: did you mean "server"?
 }
 
 // Keep decisions that matter in a table beside the policy.
