@@ -100,10 +100,32 @@ func (t *tracer) add(e ast.Expr, depth int) {
 		// The parts inside have a value for each round; what is looped over has one.
 		t.add(e.AsComprehension().IterRange(), depth+1)
 	default:
-		for _, child := range children(e) {
+		for _, child := range operands(e) {
 			t.add(child, depth+1)
 		}
 	}
+}
+
+// operands are the parts of an expression; a && b && c has three, which cel-go keeps as a
+// tree.
+func operands(e ast.Expr) []ast.Expr {
+	parts := children(e)
+	if e.Kind() != ast.CallKind {
+		return parts
+	}
+	name := e.AsCall().FunctionName()
+	if name != "_&&_" && name != "_||_" {
+		return parts
+	}
+	var flat []ast.Expr
+	for _, p := range parts {
+		if p.Kind() == ast.CallKind && p.AsCall().FunctionName() == name {
+			flat = append(flat, operands(p)...)
+		} else {
+			flat = append(flat, p)
+		}
+	}
+	return flat
 }
 
 func (t *tracer) step(e ast.Expr, depth int) Step {
