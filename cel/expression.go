@@ -77,7 +77,7 @@ func (c *checker) checkMaps(checked *ast.AST) {
 		seen := map[ref.Val]bool{}
 		for _, entry := range e.AsMap().Entries() {
 			key := entry.AsMapEntry().Key()
-			at := checked.SourceInfo().GetStartLocation(key.ID())
+			at := checked.SourceInfo().GetLocationByOffset(startOf(checked.SourceInfo(), key))
 			switch {
 			case key.Kind() != ast.LiteralKind:
 				c.report(at.Line(), at.Column(), "a key of a map must be a literal: one that is computed could stand twice")
