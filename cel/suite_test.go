@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,13 +119,8 @@ func writeProblems(t *testing.T, file, problems string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept := archive.Files[:0]
-	for _, f := range archive.Files {
-		if f.Name != "want-problems.txt" {
-			kept = append(kept, f)
-		}
-	}
-	archive.Files = append(kept, txtar.File{Name: "want-problems.txt", Data: []byte(problems)})
+	archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want-problems.txt" })
+	archive.Files = append(archive.Files, txtar.File{Name: "want-problems.txt", Data: []byte(problems)})
 	if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 		t.Fatal(err)
 	}
