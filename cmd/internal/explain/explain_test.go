@@ -44,23 +44,24 @@ func TestText(t *testing.T) {
   to the caller: Mail leaves only for example.com.
   to the log: mail
   labels: sink:external
+  policy: p.yaml
 
-works: always matches: allow (p.yaml, line 2)
+works (line 2): always matches: allow
 
-no-mail: matches: deny (p.yaml, line 4)
+no-mail (line 4): matches: deny
   effect.kind == "http" && result.isError  true
     effect.kind == "http"                  true
       effect.kind                          "http"
     result.isError                         true  (untrusted)
 
-marks: does not match (p.yaml, line 7)
+marks (line 7): does not match
   false && labelled  false
     labelled         not needed
 
-breaks: could not be decided, which denies (p.yaml, line 10)
+breaks (line 10): could not be decided, which denies
   error: no such key: x
 
-other: skipped, it names the server "mail" (p.yaml, line 13)
+other (line 13): skipped, it names the server "mail"
 `
 	if got := New("p.yaml", cel.PhaseEffect, explanation()).Text(); got != want {
 		t.Errorf("have\n%s\nwant\n%s", got, want)
@@ -87,7 +88,7 @@ func TestTextFits(t *testing.T) {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
-	for _, part := range []string{"asked by: r", "redacted by all: all text", "redacted by some: sk-[a-z]+", "the shipped policy, line 0", "…", "(untrusted)"} {
+	for _, part := range []string{"asked by: r", "redacted by all: all text", "redacted by some: sk-[a-z]+", "policy: the shipped one", "r (line 0): matches: ask", "…", "(untrusted)"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("no %q in\n%s", part, text)
 		}
@@ -100,7 +101,7 @@ func TestTextFits(t *testing.T) {
 // TestNothingMatched says so.
 func TestNothingMatched(t *testing.T) {
 	got := New("p.yaml", cel.PhaseCall, cel.Explanation{Decision: cel.Decision{Verdict: cel.Deny, Message: "no rule allows it"}}).Text()
-	if want := "deny: no rule matched\n  to the caller: no rule allows it\n"; got != want {
+	if want := "deny: no rule matched\n  to the caller: no rule allows it\n  policy: p.yaml\n"; got != want {
 		t.Errorf("have %q, want %q", got, want)
 	}
 }

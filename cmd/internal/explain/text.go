@@ -18,25 +18,23 @@ const narrowestValue = 42
 // another server or tool.
 func (r Report) Text() string {
 	var b strings.Builder
-	r.Decision.text(&b)
+	r.Decision.text(&b, cmp.Or(r.Policy, "the shipped one"))
 	for _, rule := range r.Rules {
 		if rule.Skipped == "" {
 			b.WriteString("\n")
-			rule.text(&b, r.policy())
+			rule.text(&b)
 		}
 	}
 	r.skipped(&b)
 	return b.String()
 }
 
-// policy names the policy in front of a line number.
-func (r Report) policy() string { return cmp.Or(r.Policy, "the shipped policy") }
-
-func (d Decision) text(b *strings.Builder) {
+func (d Decision) text(b *strings.Builder, policy string) {
 	line(b, "%s%s", d.Verdict, by(d.Rule))
 	for _, row := range []struct{ name, text string }{
 		{"error", d.Error}, {"to the caller", d.Message}, {"to the log", d.Log},
 		{"asked by", strings.Join(d.Asks, ", ")}, {"labels", strings.Join(d.Labels, ", ")},
+		{"policy", policy},
 	} {
 		if row.text != "" {
 			paragraph(b, row.name+": "+row.text)
@@ -59,8 +57,8 @@ func by(rule string) string {
 	return " by the rule " + rule
 }
 
-func (r Rule) text(b *strings.Builder, policy string) {
-	line(b, "%s: %s (%s, line %d)", r.Name, r.outcome(), policy, r.Line)
+func (r Rule) text(b *strings.Builder) {
+	line(b, "%s (line %d): %s", r.Name, r.Line, r.outcome())
 	if r.Error != "" {
 		paragraph(b, "error: "+r.Error)
 	}
@@ -133,7 +131,7 @@ func (r Report) skipped(b *strings.Builder) {
 			b.WriteString("\n")
 			first = false
 		}
-		line(b, "%s: skipped, %s (%s, line %d)", rule.Name, rule.Skipped, r.policy(), rule.Line)
+		line(b, "%s (line %d): skipped, %s", rule.Name, rule.Line, rule.Skipped)
 	}
 }
 
