@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +33,7 @@ func (f *explainFlags) register(cmd *cobra.Command) {
 	for _, phase := range cel.Phases {
 		f.on.of = append(f.on.of, string(phase))
 	}
-	f.on.register(cmd, "on", "phase that is decided (default: call)")
+	f.on.register(cmd, "on", "phase that is decided")
 	cmd.Flags().StringVar(&f.server, "server", "", "`NAME` of an installed server, or a .wasm file")
 	cmd.Flags().StringVar(&f.tool, "tool", "", "`NAME` of the tool, as the server calls it")
 	cmd.Flags().StringVar(&f.args, "args", "", "`JSON` object of arguments")
@@ -149,9 +150,25 @@ func (f *explainFlags) read(s Streams) (*cel.Input, error) {
 	}
 	in, err := cel.ParseInput(f.phase(), data)
 	if err != nil {
-		return nil, &failure{ExitInput, fmt.Errorf("%s: %w", f.input, err), "docs/policy.md has the variables of each phase"}
+		return nil, &failure{ExitInput, inFile(f.input, err), "docs/policy.md has the variables of each phase"}
 	}
 	return in, nil
+}
+
+// inFile names the file that problems are in.
+func inFile(file string, err error) error {
+	problems, other := problemsOf(err)
+	if other != nil {
+		return fmt.Errorf("%s: %w", file, other)
+	}
+	if file == "-" {
+		file = "standard input"
+	}
+	problems = slices.Clone(problems)
+	for i := range problems {
+		problems[i].File = file
+	}
+	return problems
 }
 
 // fill puts what is known of the server, and of its tool, into what is decided on.

@@ -33,7 +33,7 @@ type caseJSON struct {
 }
 
 func newPolicyTest(s Streams) *cobra.Command {
-	var flags packageFlags
+	var config string
 	cmd := &cobra.Command{
 		Use:   "test [FILE [CASES...]]",
 		Short: "Decide the cases beside a policy, and compare",
@@ -44,16 +44,12 @@ are named. The exit code is 1 where a case fails. Nothing is run.`,
   mcpwasm policy test policy.yaml cases/*.yaml`,
 		Args: func(*cobra.Command, []string) error { return nil },
 	}
-	cmd.Flags().StringVarP(&flags.config, "config", "c", "", configHelp)
+	cmd.Flags().StringVarP(&config, "config", "c", "", configHelp)
 	out := newOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		path := ""
-		if len(args) > 0 {
-			path = args[0]
-		} else if file, err := optionalConfig(s, flags.config); err != nil {
+		path, err := policyToTest(s, config, args)
+		if err != nil {
 			return err
-		} else if path = file.Policy; path == "" {
-			return usage("mcpwasm policy test FILE names one", "policy test: the configuration %s has no policy to test", file.Path)
 		}
 		cases := []string{casesBeside(path)}
 		if len(args) > 1 {
@@ -66,6 +62,22 @@ are named. The exit code is 1 where a case fails. Nothing is run.`,
 		return v.print(s, out.json())
 	}
 	return cmd
+}
+
+// policyToTest is the first argument, or else the policy of the configuration: the
+// shipped one has no cases beside it.
+func policyToTest(s Streams, config string, args []string) (string, error) {
+	if len(args) > 0 {
+		return args[0], nil
+	}
+	file, err := optionalConfig(s, config)
+	if err == nil && file.Policy == "" {
+		err = usage("mcpwasm policy test FILE names one", "policy test: the configuration %s has no policy to test", file.Path)
+	}
+	if err != nil {
+		return "", err
+	}
+	return file.Policy, nil
 }
 
 // testPolicy decides the cases of some files.
