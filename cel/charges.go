@@ -219,12 +219,14 @@ func foldPrice(a []operand) float64 {
 	return 200 + 40*float64(ascii) + 700*float64(len(text)-ascii)
 }
 
+// globPrice is that of trying every alternative at every place. A brace copies the
+// pattern.
 func globPrice(a []operand) float64 {
-	pattern, ok := a[1].text()
-	if !ok {
-		return 100 + maxAlternatives*8*atLeast(a[0].length()*a[1].length())
+	length, choices := a[1].length(), float64(maxAlternatives)
+	if pattern, ok := a[1].text(); ok {
+		choices = float64(alternatives(pattern))
 	}
-	return 100 + float64(alternatives(pattern))*8*a[0].length()*(1+float64(len(pattern)))
+	return 100 + choices*8*a[0].length()*(1+length) + 0.2*length*length
 }
 
 // zonePrice is that of reading a zone from the database.
