@@ -48,6 +48,7 @@ func TestGlobRefusesPatterns(t *testing.T) {
 		{"class", "a/[b", "is no pattern of paths"},
 		{"braces", "{a,b", "is no pattern of paths"},
 		{"backslash", `a\`, "is no pattern of paths"},
+		{"long", strings.Repeat("a", 1001), "is too large: 1001 bytes, at most 1000"},
 		{"alternatives", strings.Repeat("{a,b}", 7), "has too many alternatives: 128, at most 64"},
 		{"alternatives in alternatives", "{" + strings.Repeat("{a,b,c,d},", 4) + "e}", "has too many alternatives"},
 	} {
