@@ -70,26 +70,34 @@ func (c Call) Permission(intents ...Intent) *Permission {
 // Check is [Call.Permit] when it is called first, and from then on returns nil for as
 // long as nothing else was allowed. It is safe for concurrent use.
 func (p *Permission) Check(ctx context.Context) error {
-	count := p.call.allowed
-	if count == nil { // nobody knows what else was allowed
-		return p.decide(ctx)
+	was, now := p.at.Load(), int64(1) // where nobody counts, it is asked each time
+	if count := p.call.allowed; count != nil {
+		now = count.Load()
+		if was != 0 && was == now {
+			return nil
+		}
 	}
-	was, now := p.at.Load(), count.Load()
-	if was != 0 && was == now {
-		return nil
+	if was != 0 {
+		ctx = context.WithValue(ctx, againKey{}, true)
 	}
 	if err := p.decide(ctx); err != nil {
 		return err
 	}
-	if was == 0 {
+	if was == 0 && p.call.allowed != nil {
 		// Only what is new counts: two files that are used by turns would have each
 		// other decided again for ever.
-		count.Add(1)
+		p.call.allowed.Add(1)
 		now++
 	}
 	p.at.Store(now)
 	return nil
 }
+
+type againKey struct{}
+
+// Again reports whether [Call.Decide] is asked, with this context, about an effect that
+// it has allowed before and that still goes on: it is no other one.
+func Again(ctx context.Context) bool { return ctx.Value(againKey{}) != nil }
 
 func (p *Permission) decide(ctx context.Context) error {
 	for _, i := range p.intents {

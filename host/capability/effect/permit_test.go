@@ -100,6 +100,24 @@ func TestPermission(t *testing.T) {
 	}
 }
 
+// TestAgain: whoever decides can tell what goes on from what is new.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	var again []bool
+	call := effect.Call{Decide: func(ctx context.Context, _ *cel.Effect, _ []string) error {
+		again = append(again, effect.Again(ctx))
+		return nil
+	}}
+	for name, c := range map[string]effect.Call{"counted": call.Begin(), "not counted": call} {
+		again = nil
+		a := c.Permission(effect.Intent{Effect: key("a")})
+		err := errors.Join(a.Check(t.Context()), c.Permit(t.Context(), key("b"), nil), a.Check(t.Context()), c.Permit(t.Context(), key("b"), nil))
+		if want := []bool{false, false, true, false}; err != nil || !slices.Equal(again, want) {
+			t.Errorf("%s: again %v, want %v; %v", name, again, want, err)
+		}
+	}
+}
+
 // TestPermissionWithoutCount: where nobody counts, it is asked each time.
 func TestPermissionWithoutCount(t *testing.T) {
 	t.Parallel()
