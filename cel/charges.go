@@ -191,7 +191,7 @@ func joinPrice(a []operand) float64 {
 
 func formatPrice(a []operand) float64 {
 	text, ok := a[0].text()
-	if !ok {
+	if !ok || len(text) > maxScan {
 		return math.Inf(1)
 	}
 	clause := 1000.0
@@ -219,12 +219,16 @@ func foldPrice(a []operand) float64 {
 	return 200 + 40*float64(ascii) + 700*float64(len(text)-ascii)
 }
 
+// globPrice is that of trying every alternative at every place.
 func globPrice(a []operand) float64 {
-	pattern, ok := a[1].text()
-	if !ok {
-		return 100 + maxAlternatives*8*atLeast(a[0].length()*a[1].length())
+	length, choices := a[1].length(), float64(maxAlternatives)
+	if pattern, ok := a[1].text(); ok && length <= longestGlob {
+		choices = float64(alternatives(pattern))
 	}
-	return 100 + float64(alternatives(pattern))*8*a[0].length()*(1+float64(len(pattern)))
+	if a[1].value != nil && length > longestGlob {
+		return math.Inf(1)
+	}
+	return 100 + choices*8*(1+a[0].length())*(1+length)
 }
 
 // zonePrice is that of reading a zone from the database.

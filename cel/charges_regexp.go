@@ -14,7 +14,7 @@ import (
 // times the instructions of the pattern, so that a large pattern is good for short
 // texts only.
 const (
-	longestLiteral      = 1_000 // bytes
+	longestLiteral  = 1_000 // bytes
 	maxInstructions = 1_000
 	// longestPattern bounds, in bytes, a pattern that is no literal: it is compiled for
 	// every decision, and a class such as \pL takes three bytes and 5 µs.

@@ -17,8 +17,8 @@ import (
 //
 // A unit is at most 50 ns on the machines that we measure on. A call is refused
 // before it is made where it alone would cost more, and an expression ends as soon as
-// all of it has: together at most twice MaxCost, 4 ms.
-const MaxCost = 40_000
+// all of it has: together at most twice MaxCost, 3 ms.
+const MaxCost = 30_000
 
 // nsPerUnit is how long a unit may take.
 const nsPerUnit = 50
@@ -80,7 +80,7 @@ func estimate(function string, price price) cost.FunctionEstimator {
 			args = append([]cost.AstNode{*target}, args...)
 		}
 		worst := units(price(nodes(e, args)))
-		return cost.NewCallEstimate(cost.CostEstimate{Min: 1, Max: worst}, resultSize(e, function, args))
+		return cost.NewCallEstimate(cost.Estimate{Min: 1, Max: worst}, resultSize(e, function, args))
 	}
 }
 

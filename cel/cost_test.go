@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	celgo "cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/interpreter"
 )
 
@@ -121,6 +123,7 @@ func attacks(bytes, size int) []attack {
 		{"glob stars in folders", `text.glob("**/*a*a/*a*a/*a*a/*a*a/b")`, vars("text", repeat("aaaaaaaaaaaaaaaaaaa/", bytes))},
 		{"glob alternatives", `text.glob("*{a,a}{a,a}{a,a}{a,a}{a,a}b")`, vars("text", as)},
 		{"glob by a text", `text.glob(other)`, vars("text", as, "other", repeat("{a,b}", bytes))},
+		{"glob by braces again", `numbers.exists(n, "x".glob(other))`, vars("numbers", numbersUpTo(size), "other", repeat("{a}", bytes))},
 		{"semver", `semver.compare(text, text) == 1`, vars("text", "1.2.3-"+repeat("a.", bytes)+"b")},
 		{"matches", `text.matches("(a*)*b")`, vars("text", as)},
 		{"matches in many ways", `text.matches("a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?aaaaaaaaaaaaaaaab")`, vars("text", as)},
@@ -182,6 +185,203 @@ func refused(err error) bool {
 			strings.Contains(err.Error(), "alternatives"))
 }
 
+func TestCostLimitFires(t *testing.T) {
+	env := costEnv(t)
+	for _, tc := range []struct {
+		name    string
+		options celgo.EvalOption
+	}{
+		{"plain", 0},
+		{"state", celgo.OptTrackState},
+		{"exhaustive", celgo.OptExhaustiveEval},
+		{"partial", celgo.OptPartialEval},
+		{"all", celgo.OptTrackState | celgo.OptExhaustiveEval | celgo.OptPartialEval},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			program := compileProgram(t, env, `numbers.all(a, numbers.all(b, true))`, append(costOptions(), celgo.EvalOptions(tc.options))...)
+			input := vars("numbers", numbersUpTo(1000))
+			_, details, err := program.Eval(input)
+			if !refused(err) {
+				t.Fatalf("err = %v, want that of the limit", err)
+			}
+			if cost := details.ActualCost(); cost == nil || *cost <= MaxCost {
+				t.Errorf("cost = %v, want more than %d", cost, MaxCost)
+			}
+			if _, _, err := program.Eval(vars("numbers", numbersUpTo(3))); err != nil {
+				t.Errorf("of three numbers: %v", err)
+			}
+		})
+	}
+}
+
+// A guard holds in programs whose cost is not counted, too.
+func TestGuardsNeedNoOption(t *testing.T) {
+	env := costEnv(t)
+	for _, tc := range []struct{ name, expression, want string }{
+		{"text", `text.contains("ab")`, "contains is given too much (4194304 bytes, 2 bytes): it would cost 83887 units, and no call may cost more than 30000"},
+		{"operator", `text + text == "x"`, "+ is given too much (4194304 bytes, 4194304 bytes)"},
+		{"list", `sets.contains(list, ["x"])`, "sets.contains is given too much (100000 elements, 1 elements): it would cost more units than are counted"},
+		{"regular expression", `"x".matches(text)`, "the regular expression \"aaaaa"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			program := compileProgram(t, env, tc.expression)
+			_, _, err := program.Eval(vars("text", repeat("a", hugeText), "list", namesUpTo(hugeList)))
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("err = %v, want %q in it", err, tc.want)
+			}
+		})
+	}
+}
+
+// What is guarded says the same as what is not.
+func TestGuardedCallsDecideAlike(t *testing.T) {
+	env := costEnv(t)
+	input := vars("text", "Read ME", "other", "read me", "dynamic", []any{int64(1), "b"}, "list", []string{"a", "b"},
+		"numbers", []int64{3, 1, 2}, "labels", []string{"reads:hr"}, "time", testTime)
+	for _, expression := range []string{
+		`text != other && !(text == other) && text.lowerAscii() == other`,
+		`dynamic == [1, "b"] && dynamic != [1, "c"] && list == ["a", "b"]`,
+		`text + other == "Read MEread me" && list + ["c"] == ["a", "b", "c"] && (list + list)[3] == "b"`,
+		`numbers[0] + 1 == 4 && dynamic[0] + dynamic[0] == 2 && time + duration("1s") > time`,
+		`bytes(text) + b"!" == b"Read ME!"`,
+		`numbers.map(n, n + 1) == [4, 2, 3] && numbers.filter(n, n > 1) == [3, 2]`,
+		`text in ["Read ME"] && !(text in ["Read"]) && !(text in ["Read MEE", ""]) && text.substring(0, 0) in ["", "R"]`,
+		`dynamic[0] in [1, 2] && dynamic[0] in [1.0] && !(dynamic[1] in [1]) && text in {"Read ME": 1}`,
+		`"b" in list && !("c" in list) && list.size() == 2 && text.size() == 7 && dynamic.size() == 2`,
+		`text.matches("^Read [A-Z]+$") && !text.matches(other) && text.matches(text) && dynamic[1].matches("b")`,
+		`regex.extract(text, "([A-Z]+)$") == optional.of("ME") && regex.replace(text, "e", "3") == "R3ad ME"`,
+		`numbers.sort() == [1, 2, 3] && numbers.sortBy(n, -n) == [3, 2, 1] && math.greatest(numbers) == 3`,
+		`text.split(" ").join("-") == "Read-ME" && text.reverse() == "EM daeR" && list.reverse() == ["b", "a"]`,
+		`"%s has %d".format([text, 3]) == "Read ME has 3" && text.replace("ME", "it") == "Read it"`,
+		`sets.contains(list, ["a"]) && list.hasAny(["b", "x"]) && [list, list].flatten().distinct() == list`,
+		`time.getHours("Europe/Berlin") == 13 && time.getHours() == 12 && string(time) == "2026-11-23T12:30:15Z"`,
+		`cidr("10.0.0.0/8").containsIP("10.1.2.3") && isIP("::1") && !isIP(text)`,
+		`int("12") == 12 && double("1.5") == 1.5 && duration("1m") == duration("60s") && string(1u) == "1"`,
+		`{"a": list} == {"a": list} && optional.of(list) == optional.of(list)`,
+	} {
+		t.Run(expression, func(t *testing.T) {
+			for _, options := range [][]celgo.ProgramOption{nil, costOptions()} {
+				value, _, err := compileProgram(t, env, expression, options...).Eval(input)
+				if err != nil || value != types.True {
+					t.Errorf("%v, %v, want true", value, err)
+				}
+			}
+		})
+	}
+}
+
+func TestWorstCase(t *testing.T) {
+	env, err := celgo.NewEnv(append(library(),
+		celgo.Variable("labels", celgo.ListType(celgo.StringType)),
+		celgo.Variable("tool", celgo.MapType(celgo.StringType, celgo.StringType)),
+		celgo.Variable("effect", celgo.MapType(celgo.StringType, celgo.DynType)),
+		celgo.Variable("text", celgo.StringType),
+		celgo.Variable("list", celgo.ListType(celgo.StringType)),
+		celgo.Variable("dynamic", celgo.DynType))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		expression string
+		bounded    bool
+	}{
+		{`"reads:private" in labels`, true},
+		{`labels.exists(l, l.startsWith("reads:"))`, true},
+		{`text == "x" || dynamic == 5 || text.startsWith("a")`, true},
+		{`text in ["a", "b"]`, true},
+		{`text.contains("x")`, false},
+		{`text.size() > 5`, false},
+		{`dynamic == list`, false},
+		{`"x" in list`, false},
+		{`list.exists(l, l == "x")`, false},
+		{`"x".matches(text)`, false},
+		{`text.matches("x")`, false},
+		{`text.fold() == "x"`, false},
+		{`labels.all(a, labels.all(b, labels.all(c, a != b)))`, false},
+	} {
+		t.Run(tc.expression, func(t *testing.T) {
+			checked, issues := env.Compile(tc.expression)
+			if issues.Err() != nil {
+				t.Fatal(issues.Err())
+			}
+			worst, bounded := worstCase(env, checked)
+			if bounded != tc.bounded || bounded != (worst <= MaxCost) || worst == 0 {
+				t.Errorf("worst case %d, bounded %v, want %v", worst, bounded, tc.bounded)
+			}
+		})
+	}
+}
+
+// What an expression costs is never more than its worst case.
+func TestWorstCaseIsOne(t *testing.T) {
+	env := costEnv(t)
+	labels := make([]string, boundedLists["labels"].size)
+	for i := range labels {
+		labels[i] = fmt.Sprintf("%0*d", boundedLists["labels"].element, i)
+	}
+	for _, expression := range []string{
+		`"x" in labels`,
+		`labels.exists(l, l == "x")`,
+		`labels.exists(l, l.startsWith("0000000000x"))`,
+		`labels.all(l, l.contains("0000"))`,
+		`labels.exists(l, l.lowerAscii() in ["a", "b"])`,
+		`labels.exists(l, l.glob("a/**"))`,
+		`labels.map(l, l.size()).size() == 5`,
+		`sets.intersects(labels, ["a", "b", "c"])`,
+		`labels == ["a", "b"] || labels[3] != "x"`,
+	} {
+		t.Run(expression, func(t *testing.T) {
+			checked, issues := env.Compile(expression)
+			if issues.Err() != nil {
+				t.Fatal(issues.Err())
+			}
+			worst, _ := worstCase(env, checked)
+			_, details, err := compileProgram(t, env, expression, costOptions()...).Eval(vars("labels", labels))
+			if refused(err) && worst > MaxCost {
+				return
+			}
+			if err != nil || *details.ActualCost() > worst {
+				t.Errorf("cost %d, %v, worst case %d", *details.ActualCost(), err, worst)
+			}
+		})
+	}
+}
+
+func TestCompilationIsBounded(t *testing.T) {
+	env := costEnv(t)
+	for _, tc := range []struct{ name, expression, want string }{
+		{"long", `text == "` + repeat("a", maxExpression) + `"`, "code point size"},
+		{"parentheses", repeat("(", 5000) + "true" + repeat(")", 5000), "recursion limit"},
+		{"nots", repeat("!", 999) + "true", ""},
+		{"sums", "1" + repeat("+1", 2000) + " == 1", "recursion depth"},
+		{"terms", "true" + strings.Repeat(" && text == \"a\"", 1000), ""},
+		{"list", "[" + strings.Repeat("1,", maxNodes) + "1] == []", "limit"},
+		{"lists in lists", repeat("[", 200) + repeat("]", 200) + " == []", "recursion limit"},
+		{"macros", `numbers.all(a, numbers.all(b, numbers.all(c, numbers.all(d, numbers.all(e, true)))))`, "nesting"},
+		{"message", `google.protobuf.ListValue{values: numbers} == []`, "cannot be made in a policy"},
+		{"regular expression", `text.matches("` + repeat("a", longestLiteral+1) + `")`, "1001 bytes, at most 1000"},
+		{"repetitions", `text.matches("(a{100}){10}b{100}")`, "instructions, at most 1000"},
+		{"regex.extract", `regex.extract(text, "(") == optional.none()`, "is no regular expression"},
+		{"alternatives", `text.glob("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}")`, "too many alternatives"},
+		{"pattern", `text.glob("[a")`, "is no pattern of paths"},
+		{"zone", `time.timeOfDay("Europe/Berlun") == duration("1s")`, "is no time zone"},
+		{"zone of cel-go", `time.getHours("Mars") == 1`, "is no time zone"},
+		{"version", `semver.compare(text, "one") == 1`, "is no version"},
+		{"duration", `duration("1 hour") == duration("1h")`, "invalid duration"},
+		{"timestamp", `timestamp("today") == time`, "invalid timestamp"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, issues := env.Compile(tc.expression)
+			switch err := issues.Err(); {
+			case tc.want == "" && err != nil:
+				t.Error(err)
+			case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
+				t.Errorf("err = %.200v, want %q in it", err, tc.want)
+			}
+		})
+	}
+}
+
 func TestAttacksAreRefused(t *testing.T) {
 	env := costEnv(t)
 	for _, tc := range attacks(hugeText, hugeList) {
@@ -193,6 +393,9 @@ func TestAttacksAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// testTime is a Monday.
+var testTime = time.Date(2026, 11, 23, 12, 30, 15, 0, time.UTC)
 
 func withTime(vars map[string]any) map[string]any {
 	m := map[string]any{"time": testTime}
@@ -228,9 +431,9 @@ func BenchmarkWorstCase(b *testing.B) {
 func timeOf(program celgo.Program, input map[string]any) float64 {
 	best := 0.0
 	for range 3 {
-		start := now()
+		start := time.Now()
 		_, _, _ = program.Eval(input)
-		if ns := float64(now().Sub(start)); best == 0 || ns < best {
+		if ns := float64(time.Since(start)); best == 0 || ns < best {
 			best = ns
 		}
 	}

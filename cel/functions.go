@@ -140,9 +140,12 @@ func glob(text, pattern string) (bool, error) {
 	return doublestar.MatchUnvalidated(pattern, text), nil
 }
 
-// checkGlob returns an error for what is no pattern, and for one that has too many
-// alternatives to be tried.
+// checkGlob returns an error for what is no pattern, and for one that is too long or
+// has too many alternatives to be tried.
 func checkGlob(pattern string) error {
+	if len(pattern) > longestGlob {
+		return fmt.Errorf("the pattern %s is too large: %d bytes, at most %d", quoted(pattern), len(pattern), longestGlob)
+	}
 	if !doublestar.ValidatePattern(pattern) {
 		return fmt.Errorf("%s is no pattern of paths: a bracket, a brace or a backslash is not closed", quoted(pattern))
 	}
@@ -151,6 +154,9 @@ func checkGlob(pattern string) error {
 	}
 	return nil
 }
+
+// longestGlob is how long a pattern may be, in bytes.
+const longestGlob = 1_000
 
 // maxAlternatives is how many patterns one with braces may stand for: each is tried.
 const maxAlternatives = 64
