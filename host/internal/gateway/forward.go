@@ -15,6 +15,7 @@ import (
 // own names. The server must be released.
 type target struct {
 	server *Server
+	set    *definitionSet
 	defs   *plugins.Definitions
 	params wire.Object
 	tool   plugins.Definition // where the message calls one
@@ -107,6 +108,10 @@ func (g *Gateway) named(ctx context.Context, r Request, capability string, list 
 		t.server.release()
 		return target{}, invalidParams("unknown %s %q", capability[:len(capability)-1], name)
 	}
+	if err := t.set.checkArguments(capability, def, t.params); err != nil {
+		t.server.release()
+		return target{}, err
+	}
 	if capability == "tools" {
 		t.tool = def
 	}
@@ -174,7 +179,7 @@ func (g *Gateway) owner(ctx context.Context, capability, sep string, rename func
 		s.release()
 		return target{}, err
 	}
-	return target{server: s, defs: d.own, params: params}, nil
+	return target{server: s, set: d, defs: d.own, params: params}, nil
 }
 
 // meant suggests the exposed name of the one tool or prompt that a server itself

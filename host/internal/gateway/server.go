@@ -117,6 +117,7 @@ func (s *Server) Err() error { return s.err }
 type definitionSet struct {
 	own      *plugins.Definitions
 	prefixed *plugins.Definitions
+	declared sync.Map // "tools/name" → *arguments.Names, made when first called
 }
 
 func newDefinitionSet(name string, own *plugins.Definitions) *definitionSet {
@@ -128,7 +129,7 @@ func newDefinitionSet(name string, own *plugins.Definitions) *definitionSet {
 			to.Items[i] = exposed(name, spec, d)
 		}
 	}
-	return &definitionSet{own, &prefixed}
+	return &definitionSet{own: own, prefixed: &prefixed}
 }
 
 // definitions returns what the server says about itself, asking the guest the
