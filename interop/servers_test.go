@@ -149,7 +149,7 @@ func TestManyClients(t *testing.T) {
 	for _, k := range kinds {
 		for asked := range k.revisions {
 			if !k.quirks.stdioOnly {
-				clients = append(clients, k.connect(t, http, asked))
+				clients = append(clients, k.connect(t, http, asked, helpful))
 			}
 		}
 	}
