@@ -1,8 +1,9 @@
 package cel
 
 import (
-	"context"
+	"cmp"
 	"regexp"
+	"slices"
 )
 
 // Verdict is what a rule says, and what comes of a decision.
@@ -69,32 +70,45 @@ func (r Redaction) Apply(text string) string {
 
 const redacted = "[redacted]"
 
-// decider is what the files beside this one must provide. It is deleted with the
-// last of them.
-type decider interface {
-	// Decide decides. in must not change meanwhile.
-	//
-	// PhaseList knows the rules for lists and those for calls: a definition is shown
-	// unless a call of it would be denied whatever its arguments, its session
-	// and its request. PhaseCall knows the denials for lists as well: what is not shown
-	// cannot be called.
-	Decide(ctx context.Context, phase Phase, in *Input) Decision
-	// Explain decides as Decide does, all rules, and says how.
-	Explain(ctx context.Context, phase Phase, in *Input) Explanation
-	// CheckTool compiles the rules that name a server and one of its tools against
-	// the tool's input schema. A rule with a problem denies every call of the tool.
-	CheckTool(server string, tool *Tool) Problems
-	// Check looks for rules that cannot mean what they say. installed may be nil.
-	Check(installed []Installed) Problems
-	// ListsVary reports whether a list may differ from one principal to the next.
-	ListsVary() bool
-	// Hash is "sha256:…" of the policy's text.
-	Hash() string
-	// Rules are the policy's rules in order.
-	Rules() []Rule
-}
-
 // Policy is a compiled policy, safe for concurrent use. It is never changed.
 type Policy struct {
-	decider
+	source *source
+	rules  []*rule
+	// passes are what is decided in each phase, in the order of [Phases].
+	passes [4]passes
+	tools  *toolCache
+}
+
+// Parse reads and compiles a policy. file names it in messages. The error is a
+// [Problems], with all that is wrong.
+func Parse(file string, data []byte) (*Policy, error) {
+	src, problems := parseSource(file, data)
+	p, more, err := compile(src)
+	if err != nil {
+		return nil, Problems{{File: file, Severity: SeverityError, Message: shorten(err.Error())}}
+	}
+	if problems = append(problems, more...); len(problems) > 0 {
+		slices.SortStableFunc(problems, func(a, b Problem) int {
+			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		})
+		return nil, problems
+	}
+	return p, nil
+}
+
+// Hash is "sha256:…" of the policy's text.
+func (p *Policy) Hash() string { return p.source.hash }
+
+// Rules are the policy's rules in order.
+func (p *Policy) Rules() []Rule {
+	rules := make([]Rule, len(p.rules))
+	for i, r := range p.rules {
+		rules[i] = r.source.Rule
+	}
+	return rules
+}
+
+// ListsVary reports whether a list may differ from one principal to the next.
+func (p *Policy) ListsVary() bool {
+	return slices.ContainsFunc(p.rules, func(r *rule) bool { return r.variesList() })
 }

@@ -48,16 +48,18 @@ type RuleTrace struct {
 	// Cost is what the expression cost, in units of cel-go's cost model; it may cost
 	// [MaxCost].
 	Cost uint64
-	// Steps are the expression's parts in the order in which they stand in the
-	// text.
+	// Steps are the expression's parts: each before those that it is made of, and
+	// these in the order in which they stand in the text.
 	Steps []Step
 }
 
 // Step is one part of an expression and what it came to.
 type Step struct {
 	Expression string // as it is written, or as CEL would write it
-	Line       int    // in the policy
-	Column     int
+	// Depth is 0 for the whole expression, 1 for what that is made of, and so on.
+	Depth  int
+	Line   int // in the policy
+	Column int
 	// Value is the result in CEL's notation, cut at 200 characters; "" with Skipped.
 	Value string
 	// Skipped says that the part did not count: the rest had decided.

@@ -6,18 +6,6 @@ import (
 
 // Everything in this file stands in for what is being written; the file goes away.
 
-// Parse reads and compiles a policy. file names it in messages. The error is a
-// [Problems].
-func Parse(file string, data []byte) (*Policy, error) { panic("todo") }
-
-// Default is the policy that is in force where there is none: what was granted
-// works, what a tool itself calls destructive is asked for, and private data does not
-// leave once untrusted content was seen.
-func Default() *Policy { panic("todo") }
-
-// DefaultSource is the text of [Default].
-func DefaultSource() []byte { panic("todo") }
-
 // ParseCases reads a table of cases. file names it in messages. The error is a
 // [Problems].
 func ParseCases(file string, data []byte) ([]Case, error) { panic("todo") }
@@ -31,3 +19,6 @@ func (p *Policy) Test(ctx context.Context, cases []Case) []CaseResult { panic("t
 
 // Reference describes the variables of each phase and the functions in Markdown.
 func Reference() string { panic("todo") }
+
+// Check looks for rules that cannot mean what they say. installed may be nil.
+func (p *Policy) Check(installed []Installed) Problems { panic("todo") }

@@ -147,7 +147,7 @@ func openCapabilities(ctx context.Context, c Config, s Server, log *slog.Logger)
 	}
 	return capability.Open(ctx, capability.Config{
 		Server: s.Name, Scope: scope, Grants: s.Grants, Manifest: s.Manifest, Env: s.Env, HTTP: s.HTTP,
-		Store: c.Store, Secrets: c.Secrets, Own: own(c, s), Log: log,
+		Store: c.Store, Secrets: c.Secrets, Labels: s.Labels.Grants, Own: own(c, s), Log: log,
 	})
 }
 

@@ -36,9 +36,14 @@ type Effects interface {
 
 // FileGate decides whether a guest may use a path in one of its mounts. path is
 // the guest's own, absolute and clean; links in it are not resolved. write says
-// that something would be changed: content, metadata or an entry. An error is a
-// denial: [ErrReadOnly] where reading would be allowed.
-type FileGate func(path string, write bool) error
+// that something would be changed: content, metadata or an entry. It is asked again
+// for each use of an open file, so an answer that is the same should be cheap. ctx is
+// that of the guest's call.
+//
+// An error is a denial: [ErrReadOnly] where the mount is for reading only, one that
+// wraps [fs.ErrPermission] where this use is not allowed, and any other where nothing
+// is.
+type FileGate func(ctx context.Context, path string, write bool) error
 
 // ErrReadOnly is a denial of writing alone.
 var ErrReadOnly = errors.New("read-only")

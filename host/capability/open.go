@@ -42,7 +42,8 @@ type Config struct {
 	Store store.Store
 	// Secrets are where values come from, by the provider's name in a grant.
 	Secrets map[string]secrets.Provider
-	// Labels are the operator's for the grants.
+	// Labels are the operator's for the grants, for the policy. One of what was not
+	// granted is an error.
 	Labels effect.Labels
 	// Own are the host's own paths, which are not mounted.
 	Own files.Own
@@ -54,6 +55,7 @@ type Config struct {
 type Set struct {
 	log      *slog.Logger
 	held     plugins.Grants // what was granted and asked for
+	labels   effect.Labels
 	handlers map[string]effect.Handler
 	secrets  *secrets.Set
 	egress   *egress.Client
@@ -68,12 +70,13 @@ func Open(ctx context.Context, c Config) (*Set, error) {
 	if err := c.Grants.Validate(c.Env); err != nil {
 		return nil, err
 	}
-	s := &Set{log: c.Log, held: c.Grants, env: c.Env}
+	s := &Set{log: c.Log, held: c.Grants, labels: c.Labels, env: c.Env}
 	asked := s.narrow(c)
 	problems := append(s.openMounts(c.Grants.Mounts, c.Own), s.openSecrets(ctx, c)...)
 	if err := s.checkStore(ctx, c.Store); err != nil {
 		problems = append(problems, &plugins.GrantProblem{Path: "grants.kv", Err: err})
 	}
+	problems = append(problems, checkLabels(c.Labels, c.Grants)...)
 	if len(problems) > 0 {
 		return nil, errors.Join(problems, s.Close())
 	}
@@ -170,7 +173,7 @@ func newScratch() (runtime.FS, func() error) {
 func (s *Set) openSecrets(ctx context.Context, c Config) (problems plugins.GrantProblems) {
 	var err error
 	s.secrets, err = secrets.Open(ctx, secrets.Config{
-		Server: c.Server, Granted: s.held.Secrets, Providers: c.Secrets, Log: s.log,
+		Server: c.Server, Granted: s.held.Secrets, Providers: c.Secrets, Labels: c.Labels.Secrets, Log: s.log,
 	})
 	if all, ok := errors.AsType[plugins.GrantProblems](err); ok {
 		return all
@@ -197,11 +200,13 @@ func (s *Set) openSecrets(ctx context.Context, c Config) (problems plugins.Grant
 }
 
 func (s *Set) openHandlers(c Config, asked *plugins.Requests) {
-	out := egress.Config{Server: c.Server, Granted: s.held.HTTP, Limits: c.HTTP}
+	out := egress.Config{Server: c.Server, Granted: s.held.HTTP, Labels: c.Labels.HTTP, Limits: c.HTTP}
 	if len(s.held.Secrets) > 0 {
 		out.Secrets = s.secrets
 	}
-	keep := kv.Config{Server: c.Server, Scope: c.Scope, Granted: c.Grants.KV, HasManifest: asked != nil, Store: c.Store}
+	keep := kv.Config{
+		Server: c.Server, Scope: c.Scope, Granted: c.Grants.KV, HasManifest: asked != nil, Labels: c.Labels.KV, Store: c.Store,
+	}
 	if asked != nil {
 		out.Asked, keep.Asked = append([]plugins.HTTPRequest{}, asked.HTTP...), asked.KV
 	}
@@ -229,48 +234,15 @@ func (s *Set) Holds() bool {
 }
 
 // Authority is what the guest holds for a call, or while it starts as a stdio
-// guest. Who asks for lists and definitions asks with none.
+// guest: of that, c.Decide allows each effect. Who asks for lists and definitions
+// asks with none.
 func (s *Set) Authority(c effect.Call) *runtime.Authority {
 	if access, ok := s.held.Tools[c.Tool]; ok && c.Tool != "" {
 		c.ReadOnly = access == plugins.ReadOnly
 	}
-	p := performer{set: s, call: c, denials: new(atomic.Int32)}
-	return &runtime.Authority{Effects: p, Files: p.file}
-}
-
-// file decides on a use of a mount.
-func (p performer) file(path string, write bool) error {
-	if !write || below(path, plugins.ScratchPath) {
-		return nil
-	}
-	m := p.set.mountOf(path)
-	switch {
-	case m != nil && m.Access != plugins.ReadWrite:
-		g := plugins.MountGrant{Source: m.Source, Path: m.Path, Access: plugins.ReadWrite}
-		p.denied("file", effect.Denied("--mount "+g.String(), "%s: it is mounted for reading only", path))
-		return runtime.ErrReadOnly
-	case !p.call.ReadOnly:
-		return nil
-	}
-	p.denied("file", effect.Denied("--tool-access "+p.call.Tool+"=rw",
-		"%s: the tool %q only reads, as it says (readOnlyHint) or the grants do", path, p.call.Tool))
-	return runtime.ErrReadOnly
-}
-
-// mountOf returns the grant that a guest's path is under, or nil.
-func (s *Set) mountOf(path string) *plugins.MountGrant {
-	var found *plugins.MountGrant
-	for i, m := range s.held.Mounts {
-		if below(path, m.Path) && (found == nil || len(m.Path) > len(found.Path)) {
-			found = &s.held.Mounts[i]
-		}
-	}
-	return found
-}
-
-// below reports whether a clean path is a folder's or of something in it.
-func below(path, folder string) bool {
-	return path == folder || strings.HasPrefix(path, strings.TrimSuffix(folder, "/")+"/")
+	p := performer{set: s, call: c.Begin(), denials: new(atomic.Int32)}
+	g := &gate{performer: p, uses: map[use]*effect.Permission{}}
+	return &runtime.Authority{Effects: p, Files: g.may}
 }
 
 // Check refuses grants for tools that the server does not have.

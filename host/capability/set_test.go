@@ -14,7 +14,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+	"github.com/mcpwasm/mcpwasm/host/capability/internal/effecttest"
 	"github.com/mcpwasm/mcpwasm/host/capability/secrets"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/store"
@@ -92,7 +94,7 @@ func perform(t testing.TB, a *runtime.Authority, request, body string) plugins.E
 	return r
 }
 
-var callT = effect.Call{Server: "srv", Method: plugins.MethodCallTool, Tool: "t"}
+var callT = effect.Call{Server: "srv", Method: plugins.MethodCallTool, Tool: "t", Decide: effecttest.Allow}
 
 func TestRequests(t *testing.T) {
 	t.Parallel()
@@ -273,7 +275,7 @@ func spend(t testing.TB, s *Set) {
 		t.Fatal(err)
 	}
 	to := effect.Target{Scheme: "https", Host: "127.0.0.1", Port: 8443, Loopback: true}
-	if out, _, err := s.secrets.Expand(t.Context(), to, "header", handle, nil); err != nil || out != canary {
+	if out, _, err := s.secrets.Expand(t.Context(), effect.Use{Call: callT, Target: to, As: []*cel.HTTP{{}}, Place: "header"}, handle); err != nil || out != canary {
 		t.Fatalf("%q, %v", out, err)
 	}
 }
@@ -328,20 +330,20 @@ func TestAuthority(t *testing.T) {
 		call     effect.Call
 		readOnly bool
 	}{
-		{"no hint", effect.Call{Tool: "t"}, false},
-		{"hint", effect.Call{Tool: "t", ReadOnly: true}, true},
-		{"hint, rw", effect.Call{Tool: "trusted", ReadOnly: true}, false},
-		{"no hint, ro", effect.Call{Tool: "distrusted"}, true},
-		{"the start of a stdio guest", effect.Call{}, false},
+		{"no hint", effect.Call{Tool: "t", Decide: effecttest.Allow}, false},
+		{"hint", effect.Call{Tool: "t", ReadOnly: true, Decide: effecttest.Allow}, true},
+		{"hint, rw", effect.Call{Tool: "trusted", ReadOnly: true, Decide: effecttest.Allow}, false},
+		{"no hint, ro", effect.Call{Tool: "distrusted", Decide: effecttest.Allow}, true},
+		{"the start of a stdio guest", effect.Call{Decide: effecttest.Allow}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			a := s.Authority(tt.call)
 			for path, denied := range map[string]bool{"/data": tt.readOnly, "/data/x": tt.readOnly, "/tmpx": tt.readOnly, "/tmp": false, "/tmp/x": false} {
-				if err := a.Files(path, true); errors.Is(err, runtime.ErrReadOnly) != denied || err != nil && !denied {
+				if err := a.Files(t.Context(), path, true); errors.Is(err, runtime.ErrReadOnly) != denied || err != nil && !denied {
 					t.Errorf("write %s: %v, want a denial: %v", path, err, denied)
 				}
-				if err := a.Files(path, false); err != nil {
+				if err := a.Files(t.Context(), path, false); err != nil {
 					t.Errorf("read %s: %v", path, err)
 				}
 			}

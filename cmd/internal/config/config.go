@@ -10,7 +10,6 @@
 package config
 
 import (
-	"cmp"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -23,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/internal/yamlfile"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry"
 	"github.com/mcpwasm/mcpwasm/registry/oci"
@@ -42,6 +42,12 @@ func Schema() json.RawMessage { return []byte(schema) }
 //go:embed mcpwasm.schema.json
 var schema string
 
+// Problem is one thing that is wrong with a file.
+type Problem = yamlfile.Problem
+
+// Errors are all problems of a file, in the order of its lines.
+type Errors = yamlfile.Errors
+
 // File is a configuration that was read and holds.
 type File struct {
 	// Path is the file's, as it was given.
@@ -56,7 +62,7 @@ type File struct {
 	CacheBytes int64
 
 	trust     trustEntry // checked, its paths as they stand in the file
-	positions map[string]position
+	positions map[string]yamlfile.Position
 }
 
 // Server is one entry under servers.
@@ -202,15 +208,15 @@ func readBounded(path string, limit int64) ([]byte, error) {
 // Parse reads the content of the file at path, which only names it and is what
 // relative sources and folders are relative to.
 func Parse(path string, data []byte, lookup func(string) (string, bool)) (*File, error) {
-	d := decoder{file: path, lookup: lookup, positions: map[string]position{}}
+	d := decoder{Decoder: yamlfile.New(path), lookup: lookup}
 	var doc document
 	if len(data) > maxBytes {
-		d.problem(position{}, "", "larger than %d bytes", maxBytes)
+		d.Problem(yamlfile.Position{}, "", "larger than %d bytes", maxBytes)
 	} else {
 		d.decode(data, &doc)
 	}
-	f := &File{Path: path, positions: d.positions}
-	if len(d.problems) >= maxProblems {
+	f := &File{Path: path, positions: d.Positions}
+	if len(d.Problems) >= yamlfile.MaxProblems {
 		doc = document{} // not all was read, and what is missing would be reported
 	}
 	for _, name := range slices.Sorted(maps.Keys(doc.Servers)) {
@@ -219,11 +225,9 @@ func Parse(path string, data []byte, lookup func(string) (string, bool)) (*File,
 	f.Registries = d.registries(doc.Registries)
 	f.CacheBytes = int64(doc.Cache.Size)
 	f.trust = d.trust(doc.Trust)
-	if len(d.problems) > 0 {
-		slices.SortStableFunc(d.problems, func(a, b Problem) int {
-			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-		})
-		return nil, d.problems
+	if len(d.Problems) > 0 {
+		d.Sort()
+		return nil, d.Problems
 	}
 	return f, nil
 }
@@ -232,7 +236,32 @@ func Parse(path string, data []byte, lookup func(string) (string, bool)) (*File,
 // position: At("servers.hello.source", err).
 func (f *File) At(path string, err error) Problem {
 	pos := f.positions[path]
-	return Problem{File: f.Path, Line: pos.line, Column: pos.column, Path: path, Message: err.Error()}
+	return Problem{File: f.Path, Line: pos.Line, Column: pos.Column, Path: path, Message: err.Error()}
+}
+
+// decoder reads a configuration and replaces variables in it.
+type decoder struct {
+	*yamlfile.Decoder
+	lookup func(string) (string, bool)
+}
+
+const empty = "the file is empty: it needs servers, or trust for packages"
+
+func (d *decoder) decode(data []byte, doc *document) {
+	d.Decode(data, doc, empty)
+	if len(d.Problems) == 0 {
+		d.checkEmpty(doc)
+	}
+}
+
+// checkEmpty refuses a file that says nothing, and servers without any: both
+// would be mistakes.
+func (d *decoder) checkEmpty(doc *document) {
+	if d.Given("servers") && len(doc.Servers) == 0 {
+		d.At("servers", "there are no servers: add one")
+	} else if len(d.Positions) == 1 { // that of the file itself
+		d.Problem(yamlfile.Position{}, "", empty)
+	}
 }
 
 var formName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
@@ -243,7 +272,7 @@ var formEnvName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func (d *decoder) server(name string, e serverEntry) Server {
 	path := "servers." + name
 	if !formName.MatchString(name) {
-		d.at(path, "a server's name has 1 to 32 lower-case letters, digits and dashes and starts with a letter")
+		d.At(path, "a server's name has 1 to 32 lower-case letters, digits and dashes and starts with a letter")
 	}
 	s := Server{
 		Name: name, Lifetime: runtime.Lifetime(e.Lifetime), Limits: e.Limits.runtime(), HTTP: e.Limits.http(),
@@ -253,10 +282,10 @@ func (d *decoder) server(name string, e serverEntry) Server {
 	source, err := registry.ParseSource(s.Source)
 	s.Package = source.Kind == registry.SourceReference
 	switch {
-	case s.Source == "" && !d.hasProblem(path) && !d.hasProblem(path+".source"):
-		d.at(path, "source is missing: name the .wasm file, or a package: ghcr.io/someone/server:1.0.0")
+	case s.Source == "" && !d.HasProblem(path) && !d.HasProblem(path+".source"):
+		d.At(path, "source is missing: name the .wasm file, or a package: ghcr.io/someone/server:1.0.0")
 	case err != nil && strings.Contains(s.Source, "://"):
-		d.at(path+".source", "%v", err)
+		d.At(path+".source", "%v", err)
 	case !s.Package:
 		s.Source = d.besideFile(s.Source)
 	}
@@ -266,7 +295,7 @@ func (d *decoder) server(name string, e serverEntry) Server {
 	for _, key := range slices.Sorted(maps.Keys(e.Env)) {
 		at := path + ".env." + key
 		if !formEnvName.MatchString(key) {
-			d.at(at, "the name of a variable has letters, digits and _ and does not start with a digit")
+			d.At(at, "the name of a variable has letters, digits and _ and does not start with a digit")
 		}
 		s.Env = append(s.Env, key+"="+d.expand(at, e.Env[key]))
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/mcpwasm/mcpwasm/internal/yamlfile"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
 )
@@ -272,7 +273,7 @@ func compareKeys(t *testing.T, path string, typ reflect.Type, schema map[string]
 		compareKeys(t, path+"[]", typ.Elem(), items)
 	case reflect.Struct:
 		properties, _ := schema["properties"].(map[string]any)
-		fields := fieldsOf(typ)
+		fields := yamlfile.Fields(typ)
 		have, want := slices.Sorted(maps.Keys(fields)), slices.Sorted(maps.Keys(properties))
 		if !slices.Equal(have, want) {
 			t.Errorf("%s: types have %q, schema has %q", path, have, want)

@@ -7,24 +7,24 @@ import "strings"
 func (d *decoder) expand(path, s string) string {
 	return d.replace(s, func(name string) string {
 		if !formEnvName.MatchString(name) {
-			d.at(path, "${%s}: want the name of a variable; a plain ${ is written $${", name)
+			d.At(path, "${%s}: want the name of a variable; a plain ${ is written $${", name)
 			return ""
 		}
 		v, ok := d.lookup(name)
 		if !ok {
-			d.at(path, "the environment variable %s is not set", name)
+			d.At(path, "the environment variable %s is not set", name)
 		}
 		return v
-	}, func() { d.at(path, "${ without its }; a plain ${ is written $${") })
+	}, func() { d.At(path, "${ without its }; a plain ${ is written $${") })
 }
 
 // plain refuses variables in places where they are not replaced, so that none
 // is taken for a value by mistake.
 func (d *decoder) plain(path, s string) string {
 	return d.replace(s, func(name string) string {
-		d.at(path, "${%s}: variables are replaced in the values of env only; a plain ${ is written $${", name)
+		d.At(path, "${%s}: variables are replaced in the values of env only; a plain ${ is written $${", name)
 		return ""
-	}, func() { d.at(path, "${ without its }; a plain ${ is written $${") })
+	}, func() { d.At(path, "${ without its }; a plain ${ is written $${") })
 }
 
 func (d *decoder) replace(s string, value func(name string) string, open func()) string {

@@ -45,7 +45,7 @@ func (d *decoder) grants(path string, e grants, env []string) plugins.Grants {
 	g.Secrets, secrets = d.secrets(at+".secrets", e.Secrets)
 	g.Tools, tools = d.tools(at+".tools", e.Tools)
 	checked := g
-	whole := !d.hasProblem(path) && !d.hasProblem(at) // no key was mistyped
+	whole := !d.HasProblem(path) && !d.HasProblem(at) // no key was mistyped
 	if !whole || !mounts || !kv || !tools {
 		checked.Tools = nil
 	}
@@ -58,35 +58,38 @@ func (d *decoder) grants(path string, e grants, env []string) plugins.Grants {
 	var problems plugins.GrantProblems
 	if errors.As(checked.Validate(env), &problems) {
 		for _, p := range problems {
-			d.at(path+"."+p.Path, "%v", p.Err)
+			d.At(path+"."+p.Path, "%v", p.Err)
 		}
 	}
 	return g
 }
 
 // besideFile joins a relative path to the file's folder.
-func (d *decoder) besideFile(path string) string {
+func (d *decoder) besideFile(path string) string { return beside(d.File, path) }
+
+// beside joins a relative path to the folder of a file.
+func beside(file, path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(filepath.Dir(d.file), filepath.FromSlash(path))
+	return filepath.Join(filepath.Dir(file), filepath.FromSlash(path))
 }
 
 // readText gives the text at a path to a parser, and reports its error; what was
 // no text has been reported.
 func readText[T any](d *decoder, path, text string, parse func(string) (T, error)) (T, bool) {
 	var zero T
-	if d.hasProblem(path) {
+	if d.HasProblem(path) {
 		return zero, false
 	}
-	n := len(d.problems)
+	n := len(d.Problems)
 	text = d.plain(path, text)
-	if len(d.problems) > n {
+	if len(d.Problems) > n {
 		return zero, false
 	}
 	v, err := parse(text)
 	if err != nil {
-		d.at(path, "%v", err)
+		d.At(path, "%v", err)
 		return zero, false
 	}
 	return v, true
@@ -95,7 +98,7 @@ func readText[T any](d *decoder, path, text string, parse func(string) (T, error
 // readList is readText for a list. ok says that all could be read; otherwise the
 // list is nil, since places in a part of it would be other ones.
 func readList[T any](d *decoder, path string, texts []string, parse func(string) (T, error)) (list []T, ok bool) {
-	ok = !d.hasProblemIn(path)
+	ok = !d.HasProblemIn(path)
 	for i, text := range texts {
 		v, good := readText(d, fmt.Sprintf("%s[%d]", path, i), text, parse)
 		list, ok = append(list, v), ok && good
@@ -107,8 +110,11 @@ func readList[T any](d *decoder, path string, texts []string, parse func(string)
 }
 
 func (d *decoder) kv(path, text string) (*plugins.KVGrant, bool) {
-	if _, given := d.positions[path]; !given || d.hasProblemIn(path) {
-		return nil, !given
+	if !d.Given(path) {
+		return nil, true
+	}
+	if d.HasProblemIn(path) {
+		return nil, false
 	}
 	g, ok := readText(d, path, text, plugins.ParseKVGrant)
 	if !ok {
@@ -118,7 +124,7 @@ func (d *decoder) kv(path, text string) (*plugins.KVGrant, bool) {
 }
 
 func (d *decoder) secrets(path string, entries map[string]string) (list []plugins.SecretGrant, ok bool) {
-	ok = !d.hasProblemIn(path)
+	ok = !d.HasProblemIn(path)
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		g, good := readText(d, path+"."+name, entries[name], func(text string) (plugins.SecretGrant, error) {
 			return plugins.ParseSecretSource(name, text)
@@ -135,7 +141,7 @@ func (d *decoder) secrets(path string, entries map[string]string) (list []plugin
 }
 
 func (d *decoder) tools(path string, entries map[string]string) (tools map[string]plugins.Access, ok bool) {
-	ok = !d.hasProblemIn(path)
+	ok = !d.HasProblemIn(path)
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		access, good := readText(d, path+"."+name, entries[name], plugins.ParseAccess)
 		if tools == nil {

@@ -2,10 +2,9 @@ package config
 
 import (
 	"fmt"
-	"os"
-	"reflect"
 	"strings"
 
+	"github.com/mcpwasm/mcpwasm/internal/yamlfile"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
@@ -37,21 +36,19 @@ func LoadPackage(path string) (*Package, error) {
 }
 
 func parsePackage(path string, data []byte) (*Package, error) {
-	d := decoder{file: path, lookup: os.LookupEnv, positions: map[string]position{}}
+	d := yamlfile.New(path)
 	var p Package
-	if root := d.load(data, "the file is empty: it needs a name and a version"); root != nil {
-		d.value(root, reflect.ValueOf(&p).Elem(), "")
-	}
-	if len(d.problems) > 0 {
-		return nil, d.problems[:min(len(d.problems), maxProblems)]
+	d.Decode(data, &p, "the file is empty: it needs a name and a version")
+	if len(d.Problems) > 0 {
+		return nil, d.Problems
 	}
 	if err := p.check(); err != nil {
 		field, message, ok := strings.Cut(strings.TrimPrefix(err.Error(), "manifest: "), ": ")
 		if !ok {
 			return nil, err
 		}
-		d.at(field, "%s", message)
-		return nil, d.problems
+		d.At(field, "%s", message)
+		return nil, d.Problems
 	}
 	return &p, nil
 }

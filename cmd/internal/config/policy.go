@@ -129,10 +129,7 @@ func (f *File) Guarded() []string {
 }
 
 // beside joins a relative path to the file's folder.
-func (f *File) beside(path string) string {
-	d := decoder{file: f.Path}
-	return d.besideFile(path)
-}
+func (f *File) beside(path string) string { return beside(f.Path, path) }
 
 // signerReader makes verifiers of a file's signers and collects what is wrong.
 type signerReader struct {

@@ -30,14 +30,14 @@ func (d *decoder) registries(entries map[string]registryEntry) map[string]oci.Re
 		return nil
 	}
 	if len(entries) > maxEntries {
-		d.at("registries", "more than %d registries", maxEntries)
+		d.At("registries", "more than %d registries", maxEntries)
 		return nil
 	}
 	all := map[string]oci.Registry{}
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		at := "registries." + name
 		if err := CheckRegistry(name); err != nil {
-			d.at(at, "%v", err)
+			d.At(at, "%v", err)
 			continue
 		}
 		all[name] = d.registry(at, name, entries[name])
@@ -47,20 +47,20 @@ func (d *decoder) registries(entries map[string]registryEntry) map[string]oci.Re
 
 func (d *decoder) registry(at, name string, e registryEntry) oci.Registry {
 	r := oci.Registry{PlainHTTP: bool(e.PlainHTTP), SkipVerify: bool(e.SkipVerify), CA: d.plain(at+".ca", e.CA)}
-	if _, given := d.positions[at+".ca"]; given && e.CA == "" && !d.hasProblem(at+".ca") {
-		d.at(at+".ca", "want a file with PEM certificates")
+	if d.Given(at+".ca") && e.CA == "" && !d.HasProblem(at+".ca") {
+		d.At(at+".ca", "want a file with PEM certificates")
 	}
 	switch {
 	case r.PlainHTTP && (r.SkipVerify || r.CA != ""):
-		d.at(at, "plainHTTP has no certificates: leave skipVerify and ca out")
+		d.At(at, "plainHTTP has no certificates: leave skipVerify and ca out")
 	case r.SkipVerify && r.CA != "":
-		d.at(at, "skipVerify accepts any certificate, and ca some: decide for one")
+		d.At(at, "skipVerify accepts any certificate, and ca some: decide for one")
 	}
 	if r.CA != "" {
 		r.CA = d.besideFile(r.CA)
 	}
 	if len(e.Mirrors) > maxMirrors {
-		d.at(at+".mirrors", "more than %d mirrors", maxMirrors)
+		d.At(at+".mirrors", "more than %d mirrors", maxMirrors)
 		return r
 	}
 	mirrors, _ := readList(d, at+".mirrors", e.Mirrors, func(text string) (string, error) {
@@ -68,7 +68,7 @@ func (d *decoder) registry(at, name string, e registryEntry) oci.Registry {
 	})
 	for i, m := range mirrors {
 		if slices.Contains(mirrors[:i], m) {
-			d.at(fmt.Sprintf("%s.mirrors[%d]", at, i), "%s stands twice", m)
+			d.At(fmt.Sprintf("%s.mirrors[%d]", at, i), "%s stands twice", m)
 		}
 	}
 	r.Mirrors = mirrors

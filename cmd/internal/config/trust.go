@@ -60,7 +60,7 @@ type ceilingEntry struct {
 	any bool // the word any stands in place of the mapping
 }
 
-func (e *ceilingEntry) unmarshalWord(word string) error {
+func (e *ceilingEntry) UnmarshalWord(word string) error {
 	if word != "any" {
 		return fmt.Errorf("%q: want any, or a mapping of http, files, kv, secrets and env", word)
 	}
@@ -74,14 +74,14 @@ func (d *decoder) trust(e trustEntry) trustEntry {
 	d.filled("trust.root", e.Root, "want the file with sigstore's trusted root")
 	e.Root = d.plain("trust.root", e.Root)
 	if len(e.Rules) > maxEntries {
-		d.at("trust.rules", "more than %d rules", maxEntries)
+		d.At("trust.rules", "more than %d rules", maxEntries)
 		return trustEntry{}
 	}
 	seen := map[string]string{}
 	for i := range e.Rules {
 		d.rule(fmt.Sprintf("trust.rules[%d]", i), &e.Rules[i], e.Root, seen)
 	}
-	if _, given := d.positions["trust.lock"]; given && !d.hasProblemIn("trust.lock") {
+	if d.Given("trust.lock") && !d.HasProblemIn("trust.lock") {
 		d.signers("trust.lock", e.Lock.Signers, e.Root, "name who may sign mcpwasm.lock")
 	}
 	return e
@@ -89,11 +89,11 @@ func (d *decoder) trust(e trustEntry) trustEntry {
 
 // rule checks one rule. seen has where every pattern stands that came before.
 func (d *decoder) rule(at string, e *ruleEntry, root string, seen map[string]string) {
-	if len(e.Repositories) == 0 && !d.hasProblem(at) && !d.hasProblem(at+".repositories") {
-		d.at(at, "repositories are missing: say which packages the rule is for, such as ghcr.io/acme/*")
+	if len(e.Repositories) == 0 && !d.HasProblem(at) && !d.HasProblem(at+".repositories") {
+		d.At(at, "repositories are missing: say which packages the rule is for, such as ghcr.io/acme/*")
 	}
 	if len(e.Repositories) > maxEntries || len(e.Names) > maxEntries || len(e.Attestations) > maxEntries {
-		d.at(at, "more than %d repositories, names or attestations", maxEntries)
+		d.At(at, "more than %d repositories, names or attestations", maxEntries)
 		return
 	}
 	for i, text := range e.Repositories {
@@ -103,18 +103,18 @@ func (d *decoder) rule(at string, e *ruleEntry, root string, seen map[string]str
 			continue
 		}
 		if first, twice := seen[pattern.String()]; twice {
-			d.at(place, "%s stands in %s already: one rule decides", pattern, first)
+			d.At(place, "%s stands in %s already: one rule decides", pattern, first)
 			continue
 		}
 		seen[pattern.String()] = place
 	}
-	if _, given := d.positions[at+".names"]; given && len(e.Names) == 0 && !d.hasProblem(at+".names") {
-		d.at(at+".names", "want names of packages, or leave names out for any")
+	if d.Given(at+".names") && len(e.Names) == 0 && !d.HasProblem(at+".names") {
+		d.At(at+".names", "want names of packages, or leave names out for any")
 	}
 	readList(d, at+".names", e.Names, func(text string) (string, error) { return text, trust.CheckName(text) })
-	n := len(d.problems)
+	n := len(d.Problems)
 	d.signers(at, e.Signers, root, "name who may vouch for these packages")
-	if len(d.problems) == n {
+	if len(d.Problems) == n {
 		d.threshold(at, e)
 	}
 	for i, a := range e.Attestations {
@@ -126,24 +126,24 @@ func (d *decoder) rule(at string, e *ruleEntry, root string, seen map[string]str
 // threshold refuses one that could never be reached.
 func (d *decoder) threshold(at string, e *ruleEntry) {
 	if int(e.Threshold) > len(e.Signers) && !slices.ContainsFunc(e.Signers, func(s signerEntry) bool { return !s.exact() }) {
-		d.at(at+".threshold", "%d signers must vouch, and the rule names %d", e.Threshold, len(e.Signers))
+		d.At(at+".threshold", "%d signers must vouch, and the rule names %d", e.Threshold, len(e.Signers))
 	}
 }
 
 func (d *decoder) attestation(at string, e attestationEntry, root string) {
-	if d.hasProblem(at) {
+	if d.HasProblem(at) {
 		return
 	}
-	if !d.hasProblem(at + ".type") {
+	if !d.HasProblem(at + ".type") {
 		if _, err := PredicateType(e.Type); err != nil {
 			place := at
-			if _, given := d.positions[at+".type"]; given {
+			if d.Given(at + ".type") {
 				place += ".type"
 			}
-			d.at(place, "%v", err)
+			d.At(place, "%v", err)
 		}
 	}
-	if _, given := d.positions[at+".signers"]; given && !d.hasProblem(at+".signers") {
+	if d.Given(at+".signers") && !d.HasProblem(at+".signers") {
 		d.signers(at, e.Signers, root, "name who may vouch for it, or leave signers out for those of the rule")
 	}
 }
@@ -172,25 +172,25 @@ func PredicateType(text string) (string, error) {
 // signers checks a list of signers, which is not empty: what nobody may vouch for
 // could never be used.
 func (d *decoder) signers(at string, list []signerEntry, root, missing string) {
-	if len(list) == 0 && !d.hasProblem(at) && !d.hasProblem(at+".signers") {
-		d.at(at, "signers are missing: %s: {key: FILE}, or {identity: …, issuer: …}", missing)
+	if len(list) == 0 && !d.HasProblem(at) && !d.HasProblem(at+".signers") {
+		d.At(at, "signers are missing: %s: {key: FILE}, or {identity: …, issuer: …}", missing)
 	}
 	if len(list) > maxSigners {
-		d.at(at+".signers", "more than %d signers", maxSigners)
+		d.At(at+".signers", "more than %d signers", maxSigners)
 		return
 	}
 	for i, e := range list {
 		place := fmt.Sprintf("%s.signers[%d]", at, i)
-		if d.hasProblemIn(place) {
+		if d.HasProblemIn(place) {
 			continue
 		}
 		if err := e.check(root); err != nil {
-			d.at(place, "%v", err)
+			d.At(place, "%v", err)
 			continue
 		}
 		d.plain(place+".key", e.Key)
 		if slices.Contains(list[:i], e) {
-			d.at(place, "stands twice")
+			d.At(place, "stands twice")
 		}
 	}
 }
@@ -246,8 +246,8 @@ func checkIdentityPattern(name, text string) error {
 
 // filled refuses a key that is there without a value.
 func (d *decoder) filled(at, value, want string) {
-	if _, given := d.positions[at]; given && value == "" && !d.hasProblem(at) {
-		d.at(at, "%s", want)
+	if d.Given(at) && value == "" && !d.HasProblem(at) {
+		d.At(at, "%s", want)
 	}
 }
 
@@ -258,11 +258,11 @@ var (
 
 // ceiling reads what packages may ask for at most; nil is nothing.
 func (d *decoder) ceiling(at string, e ceilingEntry) *plugins.Ceiling {
-	if _, given := d.positions[at]; !given || d.hasProblem(at) {
+	if !d.Given(at) || d.HasProblem(at) {
 		return nil
 	}
 	if len(e.HTTP) > maxEntries || len(e.Secrets) > maxEntries || len(e.Env) > maxEntries {
-		d.at(at, "more than %d entries of one kind", maxEntries)
+		d.At(at, "more than %d entries of one kind", maxEntries)
 		return nil
 	}
 	c := &plugins.Ceiling{Any: e.any}
@@ -275,7 +275,7 @@ func (d *decoder) ceiling(at string, e ceilingEntry) *plugins.Ceiling {
 }
 
 func (d *decoder) ceilingAccess(at, text string) plugins.Access {
-	if _, given := d.positions[at]; !given {
+	if !d.Given(at) {
 		return ""
 	}
 	access, _ := readText(d, at, text, plugins.ParseAccess)

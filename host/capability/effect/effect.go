@@ -11,6 +11,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"sync/atomic"
 
 	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
@@ -31,6 +32,8 @@ type Call struct {
 	// grant. An error denies: a *plugins.EffectError of the kind
 	// [plugins.EffectDenied]. Nil denies every effect that is asked for.
 	Decide func(ctx context.Context, e *cel.Effect, labels []string) error
+
+	allowed *atomic.Int64 // effects so far; nil before [Call.Begin]
 }
 
 // Labels are what the operator says of grants, "key:value" each, by what stands in
@@ -130,6 +133,21 @@ type Target struct {
 	Scheme, Host string
 	Port         int
 	Loopback     bool
+}
+
+// Use is a request that secrets are put into.
+type Use struct {
+	// Call is for whom, and whose policy decides on each secret.
+	Call Call
+	// Target is where the request goes.
+	Target Target
+	// As is all that the request can be taken for, at least one; the policy decides on
+	// each of them.
+	As []*cel.HTTP
+	// Place is where in the request: "header", "query" or "body".
+	Place string
+	// Escape, unless nil, is applied to each value.
+	Escape func(string) string
 }
 
 // Decode reads parameters into v, a pointer to a struct. A member that v does not

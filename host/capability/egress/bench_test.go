@@ -35,7 +35,7 @@ func BenchmarkGet(b *testing.B) {
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := c.Perform(context.Background(), effect.Call{}, request, effect.NewReply(io.Discard)); err != nil {
+				if err := c.Perform(context.Background(), allowed(), request, effect.NewReply(io.Discard)); err != nil {
 					b.Fatal(err)
 				}
 			}

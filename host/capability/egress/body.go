@@ -122,7 +122,7 @@ func (x *exchange) setBody(ctx context.Context, req *http.Request) error {
 	}
 	escape := escapeFor(req.Header.Get(contentType))
 	if b.whole != nil {
-		text, err := x.expand(ctx, "body", *b.whole, escape)
+		text, err := x.expand(ctx, x.use(placeOfBody, escape), *b.whole)
 		if err != nil {
 			return err
 		}
@@ -134,13 +134,13 @@ func (x *exchange) setBody(ctx context.Context, req *http.Request) error {
 		return nil
 	}
 	b.sent = true
-	r := b.r
+	var r io.Reader = permitted{ctx, b.r, x.permissions}
 	req.ContentLength = b.length
 	if x.may() {
-		r, req.ContentLength = noting{x.c.secrets.ExpandReader(ctx, x.location.target(), r, escape), b}, -1
+		r, req.ContentLength = x.c.secrets.ExpandReader(ctx, x.use(placeOfBody, escape), r), -1
 		x.secret = true // nobody knows before it was sent
 	}
-	req.Body = io.NopCloser(r) // it ends with ctx
+	req.Body = io.NopCloser(noting{r, b}) // it ends with ctx
 	if req.ContentLength == 0 {
 		req.ContentLength = -1 // 0 with a body is "not known" to net/http, which would wait
 	}

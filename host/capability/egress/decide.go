@@ -158,55 +158,56 @@ func fromRequest(q plugins.HTTPRequest) (rule, error) {
 	return r, r.host(q.Host)
 }
 
-// policy decides for one server.
-type policy struct {
+// grants decide for one server by what was granted and asked for.
+type grants struct {
 	server  string
 	granted []rule
 	// asked counts only if manifest is set.
 	asked    []rule
 	manifest bool
+	labelled []label
 }
 
-func newPolicy(cfg Config) policy {
-	p := policy{server: cfg.Server, manifest: cfg.Asked != nil}
-	if p.server == "" {
-		p.server = "the server"
+func newGrants(cfg Config) grants {
+	g := grants{server: cfg.Server, manifest: cfg.Asked != nil, labelled: labelsOf(cfg.Labels)}
+	if g.server == "" {
+		g.server = "the server"
 	}
-	for _, g := range cfg.Granted {
-		if r, err := fromGrant(g); err == nil {
-			p.granted = append(p.granted, r)
+	for _, granted := range cfg.Granted {
+		if r, err := fromGrant(granted); err == nil {
+			g.granted = append(g.granted, r)
 		}
 	}
 	for _, q := range cfg.Asked {
 		if r, err := fromRequest(q); err == nil {
-			p.asked = append(p.asked, r)
+			g.asked = append(g.asked, r)
 		}
 	}
-	return p
+	return g
 }
 
 // decide returns nil if the request is both asked for and granted.
-func (p *policy) decide(method string, l *location) error {
+func (g *grants) decide(method string, l *location) error {
 	covers := func(r rule) bool { return r.covers(method, l) }
-	if p.manifest && !slices.ContainsFunc(p.asked, covers) {
+	if g.manifest && !slices.ContainsFunc(g.asked, covers) {
 		return effect.Errorf(plugins.EffectDenied, "%s may not send %s %s: the package does not ask for it",
-			p.server, method, l.place())
+			g.server, method, l.place())
 	}
-	if slices.ContainsFunc(p.granted, covers) {
+	if slices.ContainsFunc(g.granted, covers) {
 		return nil
 	}
-	return effect.Denied(p.missing(method, l), "%s may not send %s %s: no grant covers it", p.server, method, l.place())
+	return effect.Denied(g.missing(method, l), "%s may not send %s %s: no grant covers it", g.server, method, l.place())
 }
 
 // missing is the grant that a request lacks: the host, or a path of it where the
 // operator has already granted others.
-func (p *policy) missing(method string, l *location) string {
+func (g *grants) missing(method string, l *location) string {
 	text := allowHTTP + l.origin()
 	elsewhere := func(r rule) bool {
 		r.paths = nil
 		return r.covers(method, l)
 	}
-	if slices.ContainsFunc(p.granted, elsewhere) && !climbs(l.path) {
+	if slices.ContainsFunc(g.granted, elsewhere) && !climbs(l.path) {
 		narrow := text + grantPath(l.path)
 		if _, err := plugins.ParseHTTPGrant(strings.TrimPrefix(narrow, allowHTTP)); err == nil {
 			return narrow
@@ -250,8 +251,8 @@ func (l *location) origin() string {
 // opens reports whether an operator granted an address to whatever name leads to
 // it: the address itself, or localhost, with the port, and without narrowing it to
 // methods or paths, which a connection does not have.
-func (p *policy) opens(to netip.AddrPort) bool {
-	return slices.ContainsFunc(p.granted, func(r rule) bool {
+func (g *grants) opens(to netip.AddrPort) bool {
+	return slices.ContainsFunc(g.granted, func(r rule) bool {
 		local := slices.Equal(r.labels, []string{localhost}) && slices.Contains(localAddrs, to.Addr())
 		if !local && r.addr != to.Addr() || len(r.methods) > 0 || len(r.paths) > 0 {
 			return false

@@ -63,7 +63,7 @@ func TestGrants(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := newPolicy(Config{Granted: []plugins.HTTPGrant{tt.grant}})
+			p := newGrants(Config{Granted: []plugins.HTTPGrant{tt.grant}})
 			if err := p.decide(tt.method, &l); (err == nil) != tt.covers {
 				t.Errorf("decide: %v", err)
 			}
@@ -81,7 +81,7 @@ func TestCheck(t *testing.T) {
 		if Check(g) == nil {
 			t.Errorf("%+v passes", g)
 		}
-		if p := newPolicy(Config{Granted: []plugins.HTTPGrant{g}}); len(p.granted) != 0 {
+		if p := newGrants(Config{Granted: []plugins.HTTPGrant{g}}); len(p.granted) != 0 {
 			t.Errorf("%+v covers something", g)
 		}
 	}
@@ -112,7 +112,7 @@ func TestAsked(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := newPolicy(Config{
+			p := newGrants(Config{
 				Granted: []plugins.HTTPGrant{{Host: "*"}, {Host: "*", Port: 8443}, {Host: "10.0.0.1"}, {Host: "2001:db8::1"}},
 				Asked:   []plugins.HTTPRequest{tt.asked},
 			})
@@ -127,7 +127,7 @@ func TestAsked(t *testing.T) {
 // give it.
 func TestMissing(t *testing.T) {
 	t.Parallel()
-	p := newPolicy(Config{Server: "weather", Granted: []plugins.HTTPGrant{{Host: "api.example.com", Path: "/v2"}, {Host: "10.0.0.0", Path: "/v2"}}})
+	p := newGrants(Config{Server: "weather", Granted: []plugins.HTTPGrant{{Host: "api.example.com", Path: "/v2"}, {Host: "10.0.0.0", Path: "/v2"}}})
 	for raw, want := range map[string]string{
 		"https://api.example.com/v1?q=1":     "--allow-http api.example.com/v1",
 		"https://api.example.com/v2/..%2fx":  "--allow-http api.example.com",
@@ -172,7 +172,7 @@ func FuzzDecide(f *testing.F) {
 	}
 	f.Add("https://a.wild.test/v1/x?y=z#")
 	f.Add("https://[2001:db8::1]:8443/a b")
-	p := newPolicy(Config{Granted: []plugins.HTTPGrant{
+	p := newGrants(Config{Granted: []plugins.HTTPGrant{
 		{Host: "api.example.com", Scheme: "http", Path: "/v1"}, {Host: "*.wild.test"}, {Host: "2001:db8::1", Port: 8443}, {Host: "127.0.0.1"},
 	}})
 	f.Fuzz(func(t *testing.T, raw string) {

@@ -61,7 +61,7 @@ func (c *Client) control(ctx context.Context, _, address string, _ syscall.RawCo
 	}
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
 	literal, _ := ctx.Value(literalKey{}).([]netip.Addr)
-	if slices.Contains(literal, to.Addr()) || c.policy.opens(to) || public.SafeAddr(to.Addr()) == nil {
+	if slices.Contains(literal, to.Addr()) || c.grants.opens(to) || public.SafeAddr(to.Addr()) == nil {
 		return nil
 	}
 	return &notPublicError{to}
@@ -69,7 +69,7 @@ func (c *Client) control(ctx context.Context, _, address string, _ syscall.RawCo
 
 // dialContext connects to where the transport wants to: to a name, after a look at
 // its addresses, or to an address, which nothing but a grant for just it has let
-// through (policy.decide).
+// through (grants.decide).
 func (c *Client) dialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

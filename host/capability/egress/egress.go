@@ -2,8 +2,9 @@
 // guest contract (docs/guest-contract.md, section 12).
 //
 // A [Client] belongs to one server. It sends a request only where a grant of the
-// operator covers it and, for a server with a manifest, the package asked for it;
-// every hop of a redirect is decided again. Beyond that it promises:
+// operator covers it, for a server with a manifest the package asked for it, and the
+// policy allows it; every hop of a redirect is decided again, and so is what is left of
+// a body when the call was allowed something else meanwhile. Beyond that it promises:
 //
 //   - What is decided on is what is sent: scheme, host, port and path are brought
 //     into one form first, and nothing else reads the guest's text.
@@ -45,13 +46,12 @@ type Secrets interface {
 	// Expand would replace.
 	Holds(text string) bool
 	// Expand replaces the handles in text by the values and reports whether there
-	// were any. place is "header", "query" or "body". A handle whose secret is
-	// not granted for t or for the place is a denial. escape, unless nil, is
-	// applied to each value.
-	Expand(ctx context.Context, t effect.Target, place, text string, escape func(string) string) (out string, used bool, err error)
+	// were any. A handle whose secret is not granted for the target or for the place
+	// is a denial, and so is one that the policy refuses.
+	Expand(ctx context.Context, u effect.Use, text string) (out string, used bool, err error)
 	// ExpandReader does so in a stream, with the place "body"; errors come out of
 	// Read.
-	ExpandReader(ctx context.Context, t effect.Target, r io.Reader, escape func(string) string) io.Reader
+	ExpandReader(ctx context.Context, u effect.Use, r io.Reader) io.Reader
 	// Learn makes all values known to Scrub. Whoever is asked may have one that was
 	// sent before this process started.
 	Learn(ctx context.Context) error
@@ -74,6 +74,10 @@ type Config struct {
 	// Asked is what the package's manifest asks for. Nil says that there is no
 	// manifest, so that the grants alone decide; an empty list asks for nothing.
 	Asked []plugins.HTTPRequest
+	// Labels are the operator's for the policy, by what they are for in the form of
+	// [plugins.ParseHTTPGrant]: a request has those of every entry that would cover it
+	// as a grant.
+	Labels map[string][]string
 	// Secrets are the server's secrets, nil if it has none.
 	Secrets Secrets
 	Limits  Limits
@@ -110,7 +114,7 @@ func orDefault[T ~int64](v, byDefault T) T {
 // Client performs the requests of one server's guests. Its connections are not
 // shared with any other server's. It is safe for concurrent use.
 type Client struct {
-	policy    policy
+	grants    grants
 	secrets   Secrets
 	limits    Limits
 	transport *http.Transport
@@ -124,7 +128,7 @@ var _ effect.Handler = (*Client)(nil)
 
 // New returns a client. It is closed with [Client.Close].
 func New(cfg Config) *Client {
-	c := &Client{policy: newPolicy(cfg), secrets: cfg.Secrets, limits: cfg.Limits.withDefaults()}
+	c := &Client{grants: newGrants(cfg), secrets: cfg.Secrets, limits: cfg.Limits.withDefaults()}
 	c.closed, c.close = context.WithCancel(context.Background())
 	c.dial = c.newDialer().DialContext
 	c.transport = c.newTransport(nil)
@@ -160,8 +164,8 @@ func (c *Client) Close() {
 //
 // If the request's body is blocked in a Read when Perform returns, it still is; no
 // other Read follows. Whoever made the body has to end that one.
-func (c *Client) Perform(ctx context.Context, _ effect.Call, r effect.Request, reply *effect.Reply) error {
-	x, err := c.newExchange(r)
+func (c *Client) Perform(ctx context.Context, call effect.Call, r effect.Request, reply *effect.Reply) error {
+	x, err := c.newExchange(call, r)
 	if err == nil {
 		err = x.perform(ctx, reply)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/host/capability/egress"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
@@ -25,8 +26,9 @@ func ExampleClient_Perform() {
 		fmt.Println(err)
 		return
 	}
+	allow := func(context.Context, *cel.Effect, []string) error { return nil }
 	request := effect.Request{Method: plugins.EffectHTTP, Params: params}
-	err = client.Perform(context.Background(), effect.Call{}, request, effect.NewReply(os.Stdout))
+	err = client.Perform(context.Background(), effect.Call{Decide: allow}, request, effect.NewReply(os.Stdout))
 	fmt.Println(err)
 	// Output: weather may not send GET https://api.example.com/admin: no grant covers it
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
@@ -28,12 +29,18 @@ type params struct {
 // exchange is one request of a guest, with the redirects that it leads to.
 type exchange struct {
 	c         *Client
+	call      effect.Call
 	method    string
 	location  location
 	headers   []header
 	body      *body
 	redirects int // how many are left to follow
 	time      time.Duration
+	// methods are those that it could be taken for, on this hop; as is what the policy
+	// was asked about for each of them.
+	methods     []string
+	as          []*cel.HTTP
+	permissions permissions
 	// guarded says that the other side knows a secret, or could: its answers have
 	// to be readable.
 	guarded bool
@@ -41,12 +48,12 @@ type exchange struct {
 	secret bool
 }
 
-func (c *Client) newExchange(r effect.Request) (*exchange, error) {
+func (c *Client) newExchange(call effect.Call, r effect.Request) (*exchange, error) {
 	var p params
 	if err := effect.Decode(r.Params, &p); err != nil {
 		return nil, err
 	}
-	x := &exchange{c: c, method: p.Method, redirects: p.Redirects, time: c.limits.Time}
+	x := &exchange{c: c, call: call, method: p.Method, redirects: p.Redirects, time: c.limits.Time}
 	if err := x.check(p); err != nil {
 		return nil, err
 	}
@@ -87,7 +94,10 @@ func (x *exchange) perform(ctx context.Context, reply *effect.Reply) error {
 	ctx, cancel := context.WithTimeout(ctx, x.time)
 	defer cancel()
 	defer context.AfterFunc(x.c.closed, cancel)()
-	if err := x.decide(); err != nil { // before the guest's body is waited for
+	if err := x.granted(); err != nil { // before the guest's body is waited for
+		return err
+	}
+	if err := x.permit(ctx); err != nil {
 		return err
 	}
 	if err := x.learn(ctx); err != nil { // before anything can come back
@@ -107,16 +117,14 @@ func (x *exchange) perform(ctx context.Context, reply *effect.Reply) error {
 	return x.answer(ctx, resp, reply)
 }
 
-// decide asks the policy, for all that a server might take the request for.
-func (x *exchange) decide() error {
-	methods := []string{x.method}
-	for _, h := range x.headers {
-		if slices.Contains(overrides, known(h.name)) {
-			methods = append(methods, strings.ToUpper(strings.TrimSpace(h.value)))
-		}
+// granted looks at the grants, for all that a server might take the request for.
+func (x *exchange) granted() error {
+	var err error
+	if x.methods, err = x.allMethods(); err != nil {
+		return err
 	}
-	for _, m := range methods {
-		if err := x.c.policy.decide(m, &x.location); err != nil {
+	for _, m := range x.methods {
+		if err := x.c.grants.decide(m, &x.location); err != nil {
 			return err
 		}
 	}
@@ -126,8 +134,30 @@ func (x *exchange) decide() error {
 	return nil
 }
 
+// allMethods are those that a server might take the request for, each once, its own
+// first.
+func (x *exchange) allMethods() ([]string, error) {
+	methods := []string{x.method}
+	for _, h := range x.headers {
+		if !slices.Contains(overrides, known(h.name)) {
+			continue
+		}
+		m := strings.ToUpper(strings.TrimSpace(h.value))
+		if !formMethod.MatchString(m) {
+			return nil, invalidf("header %s: want one method", h.name)
+		}
+		if !slices.Contains(methods, m) {
+			methods = append(methods, m)
+		}
+	}
+	return methods, nil
+}
+
 // send sends the request to where it goes now, which was decided.
 func (x *exchange) send(ctx context.Context) (*http.Response, error) {
+	if err := x.permissions.check(ctx); err != nil { // the body may have been long in coming
+		return nil, err
+	}
 	x.guarded = x.guarded || x.may()
 	req, err := x.request(ctx)
 	if err != nil {
@@ -153,7 +183,7 @@ func (x *exchange) request(ctx context.Context) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	query, err := x.expand(ctx, "query", x.location.query, url.QueryEscape)
+	query, err := x.expand(ctx, x.use(placeOfQuery, url.QueryEscape), x.location.query)
 	if err != nil {
 		return nil, err
 	}
@@ -184,12 +214,17 @@ func (x *exchange) learn(ctx context.Context) error {
 	return x.c.secrets.Learn(ctx)
 }
 
-// expand puts secrets in place of their handles, for where the request goes now.
-func (x *exchange) expand(ctx context.Context, place, text string, escape func(string) string) (string, error) {
+// use is a place of the request, to where it goes now, that secrets are put into.
+func (x *exchange) use(place string, escape func(string) string) effect.Use {
+	return effect.Use{Call: x.call, Target: x.location.target(), As: x.as, Place: place, Escape: escape}
+}
+
+// expand puts secrets in place of their handles.
+func (x *exchange) expand(ctx context.Context, u effect.Use, text string) (string, error) {
 	if x.c.secrets == nil {
 		return text, nil
 	}
-	out, used, err := x.c.secrets.Expand(ctx, x.location.target(), place, text, escape)
+	out, used, err := x.c.secrets.Expand(ctx, u, text)
 	x.secret = x.secret || used
 	return out, err
 }

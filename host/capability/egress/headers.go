@@ -19,6 +19,8 @@ const (
 	maxHeaders      = 128
 	maxHeaderBytes  = 64 << 10 // names and values together
 	placeOfHeader   = "header"
+	placeOfQuery    = "query"
+	placeOfBody     = "body"
 	basic           = "Basic"
 	userAgent       = "User-Agent"
 	hostUserAgent   = "mcpwasm"
@@ -152,9 +154,9 @@ func (x *exchange) expandHeaders(ctx context.Context) (http.Header, error) {
 func (x *exchange) expandHeader(ctx context.Context, value string) (string, error) {
 	pair, ok := basicPair(value)
 	if !ok || !x.holds(pair) {
-		return x.expand(ctx, placeOfHeader, value, nil)
+		return x.expand(ctx, x.use(placeOfHeader, nil), value)
 	}
-	pair, err := x.expand(ctx, placeOfHeader, pair, nil)
+	pair, err := x.expand(ctx, x.use(placeOfHeader, nil), pair)
 	return basic + " " + base64.StdEncoding.EncodeToString([]byte(pair)), err
 }
 

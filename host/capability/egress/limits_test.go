@@ -137,7 +137,7 @@ func TestCancel(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	})
-	err := c.Perform(ctx, effect.Call{}, get(url).effect(t), effect.NewReply(io.Discard))
+	err := c.Perform(ctx, allowed(), get(url).effect(t), effect.NewReply(io.Discard))
 	var e *plugins.EffectError
 	if !errors.As(err, &e) || !strings.Contains(e.Message, "cancelled") {
 		t.Errorf("%v", err)
@@ -222,7 +222,7 @@ func TestStream(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		r := request{get("https://example.com/").with("method", "POST").params, body}
-		done <- c.Perform(t.Context(), effect.Call{}, r.effect(t), effect.NewReply(reply))
+		done <- c.Perform(t.Context(), allowed(), r.effect(t), effect.NewReply(reply))
 		reply.Close()
 	}()
 	lines := bufio.NewScanner(hear)
@@ -256,7 +256,7 @@ func TestGuestGone(t *testing.T) {
 	})
 	r, w := io.Pipe()
 	r.CloseWithError(errors.New("gone"))
-	err := c.Perform(t.Context(), effect.Call{}, get(url).effect(t), effect.NewReply(w))
+	err := c.Perform(t.Context(), allowed(), get(url).effect(t), effect.NewReply(w))
 	var e *plugins.EffectError
 	if !errors.As(err, &e) || e.Kind != plugins.EffectFailed {
 		t.Errorf("%v", err)

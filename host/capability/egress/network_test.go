@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+	"github.com/mcpwasm/mcpwasm/host/capability/internal/effecttest"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
@@ -184,12 +185,21 @@ func (r request) effect(t testing.TB) effect.Request {
 	return req
 }
 
+// allowed is a call that may do everything.
+func allowed() effect.Call { return effect.Call{Decide: effecttest.Allow}.Begin() }
+
 // perform returns what a guest gets, and why the reply broke off or was none.
 func perform(t testing.TB, c *Client, r request) (response, *plugins.EffectError) {
 	t.Helper()
+	return performFor(t, c, allowed(), r)
+}
+
+// performFor is perform for a call.
+func performFor(t testing.TB, c *Client, call effect.Call, r request) (response, *plugins.EffectError) {
+	t.Helper()
 	var out bytes.Buffer
 	reply := effect.NewReply(&out)
-	err := c.Perform(t.Context(), effect.Call{}, r.effect(t), reply)
+	err := c.Perform(t.Context(), call, r.effect(t), reply)
 	var e *plugins.EffectError
 	if err != nil && !errors.As(err, &e) {
 		t.Fatalf("error %T, want *plugins.EffectError", err)

@@ -29,6 +29,9 @@ func (x *exchange) follow(ctx context.Context) (*http.Response, error) {
 		if err := x.move(resp); err != nil {
 			return nil, redirectError(from, err)
 		}
+		if err := x.permit(ctx); err != nil {
+			return nil, err
+		}
 	}
 }
 
@@ -57,7 +60,7 @@ func (x *exchange) redirected(resp *http.Response) bool {
 }
 
 // move turns the request into the one that a redirect asks for (RFC 9110, 15.4),
-// and decides on it. Another origin gets no secret.
+// and looks at the grants for it. Another origin gets no secret.
 func (x *exchange) move(resp *http.Response) error {
 	text, _, _ := strings.Cut(resp.Header.Get("Location"), "#")
 	if strings.Contains(text, `\`) {
@@ -94,7 +97,7 @@ func (x *exchange) move(resp *http.Response) error {
 		}
 		x.dropBody()
 	}
-	return x.decide()
+	return x.granted()
 }
 
 // dropSecrets drops the headers that have a secret, and all that are credentials.

@@ -46,19 +46,19 @@ func (f *fakeSecrets) Learn(context.Context) error {
 
 func (f *fakeSecrets) Holds(text string) bool { return strings.Contains(text, handle) }
 
-func (f *fakeSecrets) Expand(_ context.Context, t effect.Target, place, text string, escape func(string) string) (string, bool, error) {
+func (f *fakeSecrets) Expand(_ context.Context, u effect.Use, text string) (string, bool, error) {
 	if !f.Holds(text) {
 		return text, false, nil
 	}
-	if !f.May(t) {
-		return "", false, effect.Denied("--secret TOKEN=…@"+t.Host, "the secret TOKEN is not for %s", t.Host)
+	if !f.May(u.Target) {
+		return "", false, effect.Denied("--secret TOKEN=…@"+u.Target.Host, "the secret TOKEN is not for %s", u.Target.Host)
 	}
-	if f.place != "" && f.place != place {
-		return "", false, effect.Errorf(plugins.EffectDenied, "the secret TOKEN is not for a %s", place)
+	if f.place != "" && f.place != u.Place {
+		return "", false, effect.Errorf(plugins.EffectDenied, "the secret TOKEN is not for a %s", u.Place)
 	}
 	v := f.value
-	if escape != nil {
-		v = escape(v)
+	if u.Escape != nil {
+		v = u.Escape(v)
 	}
 	return strings.ReplaceAll(text, handle, v), true, nil
 }
@@ -89,9 +89,9 @@ func (r *fakeReader) Read(p []byte) (int, error) {
 	return r.done.Read(p)
 }
 
-func (f *fakeSecrets) ExpandReader(ctx context.Context, t effect.Target, r io.Reader, escape func(string) string) io.Reader {
+func (f *fakeSecrets) ExpandReader(ctx context.Context, u effect.Use, r io.Reader) io.Reader {
 	return &fakeReader{r: r, f: func(text string) (string, error) {
-		out, _, err := f.Expand(ctx, t, "body", text, escape)
+		out, _, err := f.Expand(ctx, u, text)
 		return out, err
 	}}
 }
@@ -405,7 +405,7 @@ func TestSecretDoesNotComeBack(t *testing.T) {
 			w.Header().Set("Location", "/a/"+escapedValue+":1/")
 			w.WriteHeader(302)
 		})
-		c.policy = newPolicy(Config{Granted: []plugins.HTTPGrant{{Host: "example.com", Path: "/b"}}})
+		c.grants = newGrants(Config{Granted: []plugins.HTTPGrant{{Host: "example.com", Path: "/b"}}})
 		e := fails(t, c, authorized(tokenURL+"b", handle).with("redirects", 1), denied, "redirects")
 		if strings.Contains(e.Message+e.Grant, "canary") {
 			t.Errorf("the value is in %q, %q", e.Message, e.Grant)

@@ -11,9 +11,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/store"
@@ -49,6 +49,8 @@ type Config struct {
 	// nothing then. Its quota is what the package expects, and bounds nothing.
 	Asked       *plugins.KVRequest
 	HasManifest bool
+	// Labels are the operator's for the data, for the policy.
+	Labels []string
 	// Store is where the data is.
 	Store store.Store
 
@@ -78,13 +80,14 @@ func New(cfg Config) *Handler {
 	return h
 }
 
-// Perform implements [effect.Handler].
+// Perform implements [effect.Handler]. The policy is asked about a change when the
+// value is there, and nothing is left but to make it.
 func (h *Handler) Perform(ctx context.Context, c effect.Call, r effect.Request, reply *effect.Reply) error {
 	perform, ok := methods[r.Method]
 	if !ok {
 		return effect.Errorf(plugins.EffectInvalid, "there is no method %q", r.Method)
 	}
-	if err := h.authorize(c, perform.writes); err != nil {
+	if err := h.authorize(c, perform.access == cel.AccessWrite); err != nil {
 		return err
 	}
 	if r.HasBody && r.Method != plugins.EffectKVSet {
@@ -94,19 +97,31 @@ func (h *Handler) Perform(ctx context.Context, c effect.Call, r effect.Request, 
 	if err != nil {
 		return effect.Errorf(plugins.EffectInvalid, "%s: %s", r.Method, err)
 	}
-	return failure(r.Method, perform.do(h, ctx, newScope(h.cfg.Scope, c.Principal), p, r.Body, reply))
+	if r.HasBody {
+		if p.value, err = readValue(r.Body); err != nil {
+			return failure(r.Method, err)
+		}
+	}
+	e := &cel.Effect{Kind: cel.EffectKV, KV: &cel.KV{Key: p.key, Access: perform.access}}
+	if perform.access == cel.AccessList {
+		e.KV.Key = p.prefix
+	}
+	if err := c.Permit(ctx, e, h.cfg.Labels); err != nil {
+		return err
+	}
+	return failure(r.Method, perform.do(h, ctx, newScope(h.cfg.Scope, c.Principal), p, reply))
 }
 
 // methods are what there is to perform.
 var methods = map[string]struct {
-	writes bool
+	access string
 	params []string
-	do     func(*Handler, context.Context, scope, params, io.Reader, *effect.Reply) error
+	do     func(*Handler, context.Context, scope, params, *effect.Reply) error
 }{
-	plugins.EffectKVGet:    {false, []string{"key"}, (*Handler).get},
-	plugins.EffectKVSet:    {true, []string{"key", "ifVersion", "ttlMs"}, (*Handler).set},
-	plugins.EffectKVDelete: {true, []string{"key", "ifVersion"}, (*Handler).delete},
-	plugins.EffectKVList:   {false, []string{"prefix", "after", "limit"}, (*Handler).list},
+	plugins.EffectKVGet:    {cel.AccessRead, []string{"key"}, (*Handler).get},
+	plugins.EffectKVSet:    {cel.AccessWrite, []string{"key", "ifVersion", "ttlMs"}, (*Handler).set},
+	plugins.EffectKVDelete: {cel.AccessWrite, []string{"key", "ifVersion"}, (*Handler).delete},
+	plugins.EffectKVList:   {cel.AccessList, []string{"prefix", "after", "limit"}, (*Handler).list},
 }
 
 // authorize says why a call may not read, or write, the data.

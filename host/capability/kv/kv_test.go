@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+	"github.com/mcpwasm/mcpwasm/host/capability/internal/effecttest"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/store"
@@ -88,6 +89,9 @@ func tryRequest(ctx context.Context, h *Handler, c effect.Call, method, params s
 	}
 	var b bytes.Buffer
 	reply := effect.NewReply(&b)
+	if c.Decide == nil {
+		c.Decide = effecttest.Allow
+	}
 	r := effect.Request{Method: "kv/" + method, Params: o, Body: strings.NewReader(body), HasBody: hasBody}
 	if err := h.Perform(ctx, c, r, reply); err != nil {
 		if !errors.As(err, &a.error) {

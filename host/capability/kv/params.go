@@ -15,6 +15,7 @@ import (
 // params are those of all methods.
 type params struct {
 	key     string
+	value   []byte  // of a set
 	version *uint64 // ifVersion; 0: there must be none
 	ttl     time.Duration
 	prefix  string

@@ -3,7 +3,6 @@ package kv
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -17,7 +16,7 @@ type getResult struct {
 	ExpiresMs *int64 `json:"expiresMs,omitempty"`
 }
 
-func (h *Handler) get(ctx context.Context, s scope, p params, _ io.Reader, reply *effect.Reply) error {
+func (h *Handler) get(ctx context.Context, s scope, p params, reply *effect.Reply) error {
 	e, err := h.cfg.Store.Get(ctx, s.indexKey(p.key), s.valueKey(p.key))
 	if err != nil {
 		return err
@@ -47,7 +46,7 @@ type listKey struct {
 	getResult
 }
 
-func (h *Handler) list(ctx context.Context, s scope, p params, _ io.Reader, reply *effect.Reply) error {
+func (h *Handler) list(ctx context.Context, s scope, p params, reply *effect.Reply) error {
 	r := listResult{Keys: []listKey{}}
 	root := s.indexKey("")
 	after := root + p.after

@@ -24,22 +24,27 @@ type change struct {
 	ttl    time.Duration
 }
 
-func (h *Handler) set(ctx context.Context, s scope, p params, body io.Reader, reply *effect.Reply) error {
+// readValue reads what is to be kept.
+func readValue(body io.Reader) ([]byte, error) {
 	value, err := io.ReadAll(io.LimitReader(body, MaxValueBytes+1))
 	if err != nil {
-		return fmt.Errorf("read the value: %w", err)
+		return nil, fmt.Errorf("read the value: %w", err)
 	}
 	if len(value) > MaxValueBytes {
-		return effect.Errorf(plugins.EffectLimit, "the value has more than %d bytes", MaxValueBytes)
+		return nil, effect.Errorf(plugins.EffectLimit, "the value has more than %d bytes", MaxValueBytes)
 	}
-	v, err := h.change(ctx, s, change{key: p.key, ifSo: p.version, value: value, ttl: p.ttl})
+	return value, nil
+}
+
+func (h *Handler) set(ctx context.Context, s scope, p params, reply *effect.Reply) error {
+	v, err := h.change(ctx, s, change{key: p.key, ifSo: p.version, value: p.value, ttl: p.ttl})
 	if err != nil {
 		return err
 	}
 	return reply.Head(map[string]string{"version": formatVersion(v)})
 }
 
-func (h *Handler) delete(ctx context.Context, s scope, p params, _ io.Reader, reply *effect.Reply) error {
+func (h *Handler) delete(ctx context.Context, s scope, p params, reply *effect.Reply) error {
 	v, err := h.change(ctx, s, change{key: p.key, ifSo: p.version, delete: true})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/host/capability/secrets"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -30,15 +31,25 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	to := effect.Target{Scheme: "https", Host: "api.example.com", Port: 443}
-	sent, _, err := set.Expand(ctx, to, secrets.PlaceHeader, "Bearer "+handle, nil)
+	policy := func(_ context.Context, e *cel.Effect, _ []string) error {
+		fmt.Println("the policy is asked about", e.Secret.Name, "for", e.HTTP.Method, e.HTTP.Path)
+		return nil
+	}
+	use := effect.Use{
+		Call:   effect.Call{Decide: policy},
+		Target: effect.Target{Scheme: "https", Host: "api.example.com", Port: 443},
+		As:     []*cel.HTTP{{Method: "GET", Scheme: "https", Host: "api.example.com", Port: 443, Path: "/now"}},
+		Place:  secrets.PlaceHeader,
+	}
+	sent, _, err := set.Expand(ctx, use, "Bearer "+handle)
 	fmt.Println(sent, err)
 	fmt.Println(set.Scrub(`{"error":"unknown token c2stN2YzYTljNTFlMA=="}`))
 
-	to.Host = "evil.example.com"
-	_, _, err = set.Expand(ctx, to, secrets.PlaceHeader, "Bearer "+handle, nil)
+	use.Target.Host = "evil.example.com"
+	_, _, err = set.Expand(ctx, use, "Bearer "+handle)
 	fmt.Println(err)
 	// Output:
+	// the policy is asked about token for GET /now
 	// Bearer sk-7f3a9c51e0 <nil>
 	// {"error":"unknown token [secret:token]=="}
 	// the secret "token" is not granted for evil.example.com

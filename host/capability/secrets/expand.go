@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
@@ -38,17 +40,20 @@ func (s *Set) Holds(text string) bool {
 }
 
 // Expand returns text with the handles in it replaced by the values of their
-// secrets, and whether there were any. Place is [PlaceHeader], [PlaceQuery] or
-// [PlaceBody]; escape, which may be nil, is applied to each value. In a header that
-// is a Basic credential (RFC 7617) handles are replaced behind the base64, without
-// escape. An error is a *plugins.EffectError; a secret that may not be sent to t,
-// or not in that place, is a denial.
-func (s *Set) Expand(ctx context.Context, t effect.Target, place, text string, escape func(string) string) (string, bool, error) {
+// secrets, and whether there were any. u.Place is [PlaceHeader], [PlaceQuery] or
+// [PlaceBody]. In a header that is a Basic credential (RFC 7617) handles are replaced
+// behind the base64, without u.Escape. An error is a *plugins.EffectError; a secret
+// that may not be sent to the target, or not in that place, is a denial, and so is one
+// that the policy refuses: it is asked about each secret once, after the grants and
+// before the value is read.
+func (s *Set) Expand(ctx context.Context, u effect.Use, text string) (string, bool, error) {
 	if len(s.byName) == 0 {
 		return text, false, nil
 	}
-	if inner, ok := basicCredential(text); ok && place == PlaceHeader {
-		out, used, err := s.expand(ctx, t, place, inner, nil)
+	if inner, ok := basicCredential(text); ok && u.Place == PlaceHeader {
+		plain := u
+		plain.Escape = nil
+		out, used, err := s.expand(ctx, plain, inner)
 		if err != nil {
 			return "", false, err
 		}
@@ -56,17 +61,18 @@ func (s *Set) Expand(ctx context.Context, t effect.Target, place, text string, e
 			return "Basic " + base64.StdEncoding.EncodeToString([]byte(out)), true, nil
 		}
 	}
-	return s.expand(ctx, t, place, text, escape)
+	return s.expand(ctx, u, text)
 }
 
-func (s *Set) expand(ctx context.Context, t effect.Target, place, text string, escape func(string) string) (string, bool, error) {
+func (s *Set) expand(ctx context.Context, u effect.Use, text string) (string, bool, error) {
 	at, sec := s.find(text)
 	if sec == nil {
 		return text, false, nil
 	}
+	f := filling{set: s, use: u}
 	var out strings.Builder
 	for ; sec != nil; at, sec = s.find(text) {
-		value, err := s.valueFor(ctx, t, place, sec, escape)
+		value, err := f.valueOf(ctx, sec)
 		if err != nil {
 			return "", false, err
 		}
@@ -78,17 +84,44 @@ func (s *Set) expand(ctx context.Context, t effect.Target, place, text string, e
 	return out.String(), true, nil
 }
 
-// valueFor returns a secret's value, escaped, if it may be sent to a target in a
-// place.
-func (s *Set) valueFor(ctx context.Context, t effect.Target, place string, sec *secret, escape func(string) string) (string, error) {
-	if denial := sec.allows(t, place); denial != nil {
+// filling is one text, or one stream, that values are put into.
+type filling struct {
+	set       *Set
+	use       effect.Use
+	permitted []*secret // that the policy has allowed
+}
+
+// valueOf returns a secret's value, escaped, if it may be put in.
+func (f *filling) valueOf(ctx context.Context, sec *secret) (string, error) {
+	if denial := sec.allows(f.use.Target, f.use.Place); denial != nil {
 		return "", denial
 	}
-	value, err := s.read(ctx, sec)
-	if err != nil || escape == nil {
+	if err := f.permit(ctx, sec); err != nil {
+		return "", err
+	}
+	value, err := f.set.read(ctx, sec)
+	if err != nil || f.use.Escape == nil {
 		return value, err
 	}
-	return s.escaped(sec, value, escape)
+	return f.set.escaped(sec, value, f.use.Escape)
+}
+
+// permit asks the policy about a secret, for all that the request can be taken for.
+func (f *filling) permit(ctx context.Context, sec *secret) error {
+	if slices.Contains(f.permitted, sec) {
+		return nil
+	}
+	if len(f.use.As) == 0 {
+		return effect.Errorf(plugins.EffectDenied, "nobody says what the secret %q is sent with", sec.name)
+	}
+	for _, h := range f.use.As {
+		e := &cel.Effect{Kind: cel.EffectSecret, Secret: &cel.Secret{Name: sec.name}, HTTP: h}
+		if err := f.use.Call.Permit(ctx, e, f.set.labels[sec.name]); err != nil {
+			return err
+		}
+	}
+	f.permitted = append(f.permitted, sec)
+	return nil
 }
 
 // escaped returns what escape makes of a value. The scrubber knows it before it is
@@ -134,19 +167,18 @@ const chunk = 32 << 10
 
 // ExpandReader is [Set.Expand] for a body that is read piece by piece. Its errors
 // come out of Read, after what stands before the handle.
-func (s *Set) ExpandReader(ctx context.Context, t effect.Target, r io.Reader, escape func(string) string) io.Reader {
+func (s *Set) ExpandReader(ctx context.Context, u effect.Use, r io.Reader) io.Reader {
 	if len(s.byName) == 0 {
 		return r
 	}
-	return &expander{ctx: ctx, set: s, target: t, src: r, escape: escape}
+	u.Place = PlaceBody
+	return &expander{ctx: ctx, filling: filling{set: s, use: u}, src: r}
 }
 
 type expander struct {
-	ctx    context.Context // of the request that the body belongs to
-	set    *Set
-	target effect.Target
-	src    io.Reader
-	escape func(string) string
+	filling
+	ctx context.Context // of the request that the body belongs to
+	src io.Reader
 
 	in   []byte
 	text []byte       // what came and may end within a handle
@@ -193,7 +225,7 @@ func (e *expander) expand(text string) {
 		if sec == nil {
 			return
 		}
-		value, err := e.set.valueFor(e.ctx, e.target, PlaceBody, sec, e.escape)
+		value, err := e.valueOf(e.ctx, sec)
 		if err != nil {
 			e.err = err
 			return

@@ -37,6 +37,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/host/capability/secrets/internal/scrub"
 	"github.com/mcpwasm/mcpwasm/internal/nearest"
@@ -59,6 +60,8 @@ type Config struct {
 	// them: "env", "file", "command", "store". A grant that names another one
 	// is refused.
 	Providers map[string]Provider
+	// Labels are the operator's, by the secret's name, for the policy.
+	Labels map[string][]string
 	// Log is told about what the operator should know, never a value; default
 	// nobody. It names the server already.
 	Log *slog.Logger
@@ -70,6 +73,7 @@ type Set struct {
 	server   string
 	byName   map[string]*secret
 	byHandle map[string]*secret
+	labels   map[string][]string
 	log      *slog.Logger
 
 	mu      sync.Mutex // held while matcher is replaced
@@ -97,7 +101,7 @@ var formName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // Open checks the grants, and that what they refer to exists. It reads no value of
 // a file, a command or the store. The error is a [plugins.GrantProblems] with all that cannot be used.
 func Open(ctx context.Context, c Config) (*Set, error) {
-	s := &Set{server: c.Server, byName: map[string]*secret{}, byHandle: map[string]*secret{}, log: c.Log}
+	s := &Set{server: c.Server, byName: map[string]*secret{}, byHandle: map[string]*secret{}, labels: c.Labels, log: c.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -196,8 +200,9 @@ func (s *Set) Handle(name string) (string, error) {
 	return sec.handle, nil
 }
 
-// Perform implements [effect.Handler].
-func (s *Set) Perform(_ context.Context, _ effect.Call, r effect.Request, reply *effect.Reply) error {
+// Perform implements [effect.Handler]. The policy decides on handing out a handle as
+// on the use of a secret, without a request.
+func (s *Set) Perform(ctx context.Context, c effect.Call, r effect.Request, reply *effect.Reply) error {
 	if r.Method != plugins.EffectSecretHandle {
 		return effect.Errorf(plugins.EffectInvalid, "there is no method %q", r.Method)
 	}
@@ -212,6 +217,10 @@ func (s *Set) Perform(_ context.Context, _ effect.Call, r effect.Request, reply 
 	}
 	handle, err := s.Handle(params.Name)
 	if err != nil {
+		return err
+	}
+	e := &cel.Effect{Kind: cel.EffectSecret, Secret: &cel.Secret{Name: params.Name}}
+	if err := c.Permit(ctx, e, s.labels[params.Name]); err != nil {
 		return err
 	}
 	return reply.Head(struct {

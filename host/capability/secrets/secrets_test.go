@@ -20,7 +20,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+	"github.com/mcpwasm/mcpwasm/host/capability/internal/effecttest"
 	"github.com/mcpwasm/mcpwasm/host/capability/secrets"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -75,6 +77,14 @@ func grant(name, ref string, hosts ...string) plugins.SecretGrant {
 }
 
 func https(host string) effect.Target { return effect.Target{Scheme: "https", Host: host, Port: 443} }
+
+// use is a place of a request to a target, of a call that may do everything.
+func use(to effect.Target, place string, escape func(string) string) effect.Use {
+	h := &cel.HTTP{Method: "GET", Scheme: to.Scheme, Host: to.Host, Port: to.Port, Path: "/"}
+	return effect.Use{
+		Call: effect.Call{Decide: effecttest.Allow}, Target: to, As: []*cel.HTTP{h}, Place: place, Escape: escape,
+	}
+}
 
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
@@ -172,7 +182,7 @@ func TestPerform(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			err = s.Perform(t.Context(), effect.Call{}, effect.Request{Method: tt.method, Params: params, HasBody: tt.body}, effect.NewReply(&out))
+			err = s.Perform(t.Context(), effect.Call{Decide: effecttest.Allow}, effect.Request{Method: tt.method, Params: params, HasBody: tt.body}, effect.NewReply(&out))
 			if tt.want.Kind != "" {
 				e, ok := errors.AsType[*plugins.EffectError](err)
 				if !ok || *e != tt.want {
@@ -241,7 +251,7 @@ func TestExpandWhere(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h := handle(t, tt.set, tt.secret)
-			out, used, err := tt.set.Expand(t.Context(), tt.to, tt.place, "Bearer "+h, nil)
+			out, used, err := tt.set.Expand(t.Context(), use(tt.to, tt.place, nil), "Bearer "+h)
 			if tt.want == "" {
 				if err != nil || !used || !tt.set.May(tt.to) || strings.Contains(out, h) {
 					t.Fatalf("expanded to %q, %v, %v", out, used, err)
@@ -291,7 +301,7 @@ func TestExpand(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, used, err := s.Expand(t.Context(), https("h"), tt.place, tt.text, tt.escape)
+			got, used, err := s.Expand(t.Context(), use(https("h"), tt.place, tt.escape), tt.text)
 			if err != nil || got != tt.want || used != (got != tt.text) {
 				t.Errorf("%q is %q, %v, %v; want %q", tt.text, got, used, err, tt.want)
 			}
@@ -303,7 +313,7 @@ func TestExpand(t *testing.T) {
 	t.Run("a second handle that is denied", func(t *testing.T) {
 		narrow := grant("O", "OTHER", "elsewhere")
 		s := open(t, config(grant("T", "TOKEN", "h"), narrow))
-		out, _, err := s.Expand(t.Context(), https("h"), "header", handle(t, s, "T")+handle(t, s, "O"), nil)
+		out, _, err := s.Expand(t.Context(), use(https("h"), "header", nil), handle(t, s, "T")+handle(t, s, "O"))
 		if err == nil || out != "" {
 			t.Errorf("expanded to %q, %v", out, err)
 		}
@@ -333,7 +343,7 @@ func TestExpandReader(t *testing.T) {
 	for _, tt := range tests {
 		for how, wrap := range readers {
 			t.Run(tt.name+"/"+how, func(t *testing.T) {
-				got, err := io.ReadAll(s.ExpandReader(t.Context(), https("h"), wrap(strings.NewReader(tt.text)), quoted))
+				got, err := io.ReadAll(s.ExpandReader(t.Context(), use(https("h"), "body", quoted), wrap(strings.NewReader(tt.text))))
 				if string(got) != tt.want {
 					t.Errorf("%q is %q, want %q", tt.text, got, tt.want)
 				}
@@ -346,7 +356,7 @@ func TestExpandReader(t *testing.T) {
 	}
 	t.Run("an error of the source", func(t *testing.T) {
 		broken := errors.New("broken")
-		got, err := io.ReadAll(s.ExpandReader(t.Context(), https("h"), io.MultiReader(strings.NewReader("a"+h), iotest.ErrReader(broken)), nil))
+		got, err := io.ReadAll(s.ExpandReader(t.Context(), use(https("h"), "body", nil), io.MultiReader(strings.NewReader("a"+h), iotest.ErrReader(broken))))
 		if string(got) != "a"+canary || !errors.Is(err, broken) {
 			t.Errorf("read %q, %v", got, err)
 		}
@@ -359,7 +369,7 @@ func TestExpandReaderAtOnce(t *testing.T) {
 	t.Parallel()
 	s := open(t, config(grant("T", "TOKEN", "h")))
 	src, w := io.Pipe()
-	r := s.ExpandReader(t.Context(), https("h"), src, nil)
+	r := s.ExpandReader(t.Context(), use(https("h"), "body", nil), src)
 	go func() { _, _ = w.Write([]byte("data: 1\n\nmcp")) }()
 	b := make([]byte, 100)
 	if n, err := r.Read(b); err != nil || string(b[:n]) != "data: 1\n\n" {
@@ -380,7 +390,7 @@ func TestRotation(t *testing.T) {
 			t.Errorf("before it is used the value is %q", got)
 		}
 		for i, want := range []string{"value-number-1", "value-number-1", "value-number-2", "value-number-3"} {
-			got, _, err := s.Expand(t.Context(), https("h"), "header", handle(t, s, "T"), nil)
+			got, _, err := s.Expand(t.Context(), use(https("h"), "header", nil), handle(t, s, "T"))
 			if err != nil || got != want {
 				t.Fatalf("the value is %q, %v; want %q", got, err, want)
 			}
@@ -393,7 +403,7 @@ func TestRotation(t *testing.T) {
 		}
 		for range 40 {
 			time.Sleep(secrets.KeepValue)
-			if _, _, err := s.Expand(t.Context(), https("h"), "header", handle(t, s, "T"), nil); err != nil {
+			if _, _, err := s.Expand(t.Context(), use(https("h"), "header", nil), handle(t, s, "T")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -428,7 +438,7 @@ func TestValueErrors(t *testing.T) {
 			c.Providers["env"] = changing{func() (string, error) { return tt.value, tt.err }}
 			c.Log = slog.New(slog.NewJSONHandler(&log, nil))
 			s := open(t, c)
-			out, _, err := s.Expand(t.Context(), https("h"), "header", handle(t, s, "T"), nil)
+			out, _, err := s.Expand(t.Context(), use(https("h"), "header", nil), handle(t, s, "T"))
 			e, ok := errors.AsType[*plugins.EffectError](err)
 			if !ok || e.Kind != plugins.EffectFailed || out != "" || e.Message != `the secret "T" cannot be read; the host's log says why` {
 				t.Errorf("expanded to %q, %v", out, err)
@@ -490,13 +500,13 @@ func TestWaiting(t *testing.T) {
 		s := open(t, c)
 		first := make(chan error)
 		go func() {
-			_, _, err := s.Expand(t.Context(), https("h"), "header", handle(t, s, "T"), nil)
+			_, _, err := s.Expand(t.Context(), use(https("h"), "header", nil), handle(t, s, "T"))
 			first <- err
 		}()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, _, err := s.Expand(ctx, https("h"), "header", handle(t, s, "T"), nil)
+		_, _, err := s.Expand(ctx, use(https("h"), "header", nil), handle(t, s, "T"))
 		if e, ok := errors.AsType[*plugins.EffectError](err); !ok || e.Kind != plugins.EffectTimeout {
 			t.Errorf("the error is %v", err)
 		}
@@ -518,11 +528,11 @@ func TestCanary(t *testing.T) {
 	c.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s := open(t, c)
 	h := handle(t, s, "T")
-	sent, _, err := s.Expand(t.Context(), https("h"), "header", h, nil)
+	sent, _, err := s.Expand(t.Context(), use(https("h"), "header", nil), h)
 	if err != nil || sent != canary {
 		t.Fatalf("sent %q, %v", sent, err)
 	}
-	_, _, denial := s.Expand(t.Context(), https("evil"), "header", h, nil)
+	_, _, denial := s.Expand(t.Context(), use(https("evil"), "header", nil), h)
 	echo := fmt.Sprintf("%s %s %x %s", sent, url.QueryEscape(sent), sent, base64.URLEncoding.EncodeToString([]byte("u:"+sent)))
 	read, err := io.ReadAll(s.ScrubReader(strings.NewReader(echo)))
 	if err != nil {
@@ -548,11 +558,11 @@ func TestEscaped(t *testing.T) {
 	own := func(v string) string { return strings.ReplaceAll(v, "/", "(slash)") }
 	learn := func(t *testing.T, s *secrets.Set, _ func(string) string) error { return s.Learn(t.Context()) }
 	expand := func(t *testing.T, s *secrets.Set, escape func(string) string) error {
-		_, _, err := s.Expand(t.Context(), https("h"), "body", handle(t, s, "T"), escape)
+		_, _, err := s.Expand(t.Context(), use(https("h"), "body", escape), handle(t, s, "T"))
 		return err
 	}
 	stream := func(t *testing.T, s *secrets.Set, escape func(string) string) error {
-		_, err := io.Copy(io.Discard, s.ExpandReader(t.Context(), https("h"), strings.NewReader(handle(t, s, "T")), escape))
+		_, err := io.Copy(io.Discard, s.ExpandReader(t.Context(), use(https("h"), "body", escape), strings.NewReader(handle(t, s, "T"))))
 		return err
 	}
 	tests := []struct {
@@ -583,7 +593,7 @@ func TestEscaped(t *testing.T) {
 	}
 	t.Run("to nearly nothing", func(t *testing.T) {
 		s := open(t, config(grant("T", "TOKEN", "h")))
-		out, _, err := s.Expand(t.Context(), https("h"), "body", handle(t, s, "T"), func(v string) string { return v[:7] })
+		out, _, err := s.Expand(t.Context(), use(https("h"), "body", func(v string) string { return v[:7] }), handle(t, s, "T"))
 		if e, ok := errors.AsType[*plugins.EffectError](err); !ok || e.Kind != plugins.EffectFailed || out != "" {
 			t.Errorf("expanded to %q, %v", out, err)
 		}
@@ -620,7 +630,7 @@ func FuzzExpand(f *testing.F) {
 		mark := func(v string) string {
 			return map[string]string{canary: "<T-escaped>", "another-value": "<O-escaped>"}[v]
 		}
-		got, used, err := s.Expand(t.Context(), https("h"), "body", text, mark)
+		got, used, err := s.Expand(t.Context(), use(https("h"), "body", mark), text)
 		if err != nil || !used || got != want {
 			t.Fatalf("%q is %q (%v), want %q", text, got, err, want)
 		}
@@ -630,7 +640,7 @@ func FuzzExpand(f *testing.F) {
 			pieces = append(pieces, strings.NewReader(rest[:n]))
 			rest = rest[n:]
 		}
-		read, err := io.ReadAll(s.ExpandReader(t.Context(), https("h"), io.MultiReader(pieces...), mark))
+		read, err := io.ReadAll(s.ExpandReader(t.Context(), use(https("h"), "body", mark), io.MultiReader(pieces...)))
 		if err != nil || string(read) != want {
 			t.Fatalf("in pieces of %d, %q is %q (%v), want %q", int(step)+1, text, read, err, want)
 		}

@@ -1,7 +1,9 @@
 package wasi
 
 import (
+	"context"
 	"errors"
+	"io/fs"
 
 	"github.com/mcpwasm/mcpwasm/runtime"
 )
@@ -12,36 +14,30 @@ func (s *System) SetAuthority(a runtime.Authority) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.authority = a
-	s.epoch++
 }
 
-// gate returns what decides on paths, and the epoch, which is another one after
-// each [System.SetAuthority].
-func (s *System) gate() (runtime.FileGate, int) {
+// gate returns what decides on paths.
+func (s *System) gate() runtime.FileGate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.authority.Files, s.epoch
+	return s.authority.Files
 }
 
 // decide asks the gate about a path, absolute and clean.
-func decide(gate runtime.FileGate, path string, write bool) Errno {
+func decide(ctx context.Context, gate runtime.FileGate, path string, write bool) Errno {
 	if gate == nil {
 		return ENOTCAPABLE
 	}
-	switch err := gate(path, write); {
+	switch err := gate(ctx, path, write); {
 	case err == nil:
 		return Success
 	case errors.Is(err, runtime.ErrReadOnly):
 		return EROFS
+	case errors.Is(err, fs.ErrPermission):
+		return EACCES
 	default:
 		return ENOTCAPABLE
 	}
-}
-
-// decision is what the gate said in an epoch; it is none before the first.
-type decision struct {
-	epoch int
-	errno Errno
 }
 
 // node is where a descriptor of a mount is.
@@ -50,19 +46,8 @@ type node struct {
 	mount runtime.Mount
 	// name is the mount's name of it, as the guest has put it together; path
 	// is what the gate decides on.
-	name, path     string
-	reading, write decision
+	name, path string
 }
 
-// may asks the gate, once in an epoch, whether the node can be used.
-func (n *node) may(write bool) Errno {
-	d := &n.reading
-	if write {
-		d = &n.write
-	}
-	gate, epoch := n.sys.gate()
-	if d.epoch != epoch || epoch == 0 {
-		*d = decision{epoch: epoch, errno: decide(gate, n.path, write)}
-	}
-	return d.errno
-}
+// may asks the gate whether the node can be used.
+func (n *node) may(write bool) Errno { return decide(n.sys.ctx, n.sys.gate(), n.path, write) }

@@ -60,6 +60,7 @@ func (f function) types() []api.ValueType {
 func (f function) host() api.GoModuleFunc {
 	return func(ctx context.Context, m api.Module, stack []uint64) {
 		c := call{System: From(ctx), ctx: ctx, mem: m.Memory(), stack: stack}
+		c.System.ctx = ctx
 		errno := f.do(&c)
 		if len(stack) > 0 {
 			stack[0] = uint64(errno)

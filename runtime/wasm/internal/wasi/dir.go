@@ -140,23 +140,29 @@ func (d *dir) rename(p string, to *dir, toPath string) Errno {
 	return d.pair(p, to, toPath, runtime.FS.Rename)
 }
 
-// pair does something that changes two names of one mount.
+// pair does something that changes two names of one mount. What the first one stands
+// for can be read by the second one then, so reading it is asked for as well.
 func (d *dir) pair(p string, to *dir, toPath string, do func(m runtime.FS, from, to string) error) Errno {
 	n, errno := to.resolve(toPath)
 	if errno != Success {
 		return errno
 	}
-	if errno := n.may(true); errno != Success {
+	from, errno := d.resolve(p)
+	if errno != Success {
 		return errno
 	}
-	if d.mount.Path != to.mount.Path {
-		// Whether the first one can be used is still asked.
-		if errno := d.at(p, true, func(runtime.FS, string) error { return nil }); errno != Success {
+	for _, use := range []struct {
+		of    *node
+		write bool
+	}{{n, true}, {from, true}, {from, false}} {
+		if errno := use.of.may(use.write); errno != Success {
 			return errno
 		}
+	}
+	if d.mount.Path != to.mount.Path {
 		return EXDEV
 	}
-	return d.at(p, true, func(m runtime.FS, name string) error { return do(m, name, n.name) })
+	return errnoOf(do(d.mount.FS, from.name, n.name))
 }
 
 // Flags for opening ("oflags").
@@ -179,7 +185,7 @@ func (d *dir) open(p string, follow bool, oflags uint16, rights uint64, fdflags 
 		return nil, errno
 	}
 	flag := hostFlags(oflags, rights, fdflags)
-	if errno := n.may(flag&(os.O_WRONLY|os.O_RDWR) != 0); errno != Success {
+	if errno := n.mayOpen(flag, rights); errno != Success {
 		return nil, errno
 	}
 	var create Errno // why nothing may be created
@@ -203,6 +209,17 @@ func (d *dir) open(p string, follow bool, oflags uint16, rights uint64, fdflags 
 		_ = f.Close()
 	}
 	return file, errno
+}
+
+// mayOpen asks for all that a file is opened for, before it is truncated.
+func (n *node) mayOpen(flag int, rights uint64) Errno {
+	if flag&writable == 0 {
+		return n.may(false)
+	}
+	if errno := n.may(true); errno != Success || rights&(rightRead|rightReaddir) == 0 {
+		return errno
+	}
+	return n.may(false)
 }
 
 // hostFlags returns the flags of package os.
@@ -239,7 +256,7 @@ func (n *node) opened(f runtime.File, oflags uint16, rights uint64, flag int) (F
 		}
 		return &regular{node: *n, file: f, flag: flag &^ (os.O_CREATE | os.O_EXCL | os.O_TRUNC), rights: rights & rightsOfFiles}, Success
 	}
-	if flag&(os.O_WRONLY|os.O_RDWR) != 0 {
+	if flag&writable != 0 {
 		return nil, EISDIR // not every system says so itself
 	}
 	d := &dir{node: *n, list: listing{file: f}}

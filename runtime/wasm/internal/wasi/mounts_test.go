@@ -1,6 +1,7 @@
 package wasi
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ type mounted struct {
 	base string
 }
 
-func everything(string, bool) error { return nil }
+func everything(context.Context, string, bool) error { return nil }
 
 func newMounted(t testing.TB) *mounted {
 	t.Helper()
@@ -486,7 +487,7 @@ func TestCrossMount(t *testing.T) {
 // TestNewMessage: what is open is decided again for each message.
 func TestNewMessage(t *testing.T) {
 	m := newMounted(t)
-	readOnly := func(_ string, write bool) error {
+	readOnly := func(_ context.Context, _ string, write bool) error {
 		if write {
 			return runtime.ErrReadOnly
 		}
@@ -539,7 +540,7 @@ func TestNewMessage(t *testing.T) {
 func TestGatePaths(t *testing.T) {
 	var asked []string
 	m := newMounted(t)
-	m.SetAuthority(runtime.Authority{Files: func(path string, write bool) error {
+	m.SetAuthority(runtime.Authority{Files: func(_ context.Context, path string, write bool) error {
 		asked = append(asked, fmt.Sprint(path, " ", write))
 		return runtime.ErrQuota // anything that is not ErrReadOnly
 	}})

@@ -17,6 +17,9 @@ type regular struct {
 	rights uint64
 }
 
+// writable are the flags of a file that can be written to.
+const writable = os.O_WRONLY | os.O_RDWR
+
 // maxTransfer bounds what one read or write of the host moves, so that the end
 // of the call's context is seen between two.
 const maxTransfer = 1 << 20
@@ -24,9 +27,13 @@ const maxTransfer = 1 << 20
 // Fdstat implements [File].
 func (r *regular) Fdstat() Fdstat { return Fdstat{Type: FiletypeRegular, Rights: r.rights} }
 
+// used asks for what neither reads nor writes: whoever may do what the file was
+// opened for may do that.
+func (r *regular) used() Errno { return r.may(r.flag&writable != 0 && r.rights&rightRead == 0) }
+
 // Stat implements [File].
 func (r *regular) Stat() (Filestat, Errno) {
-	if errno := r.may(false); errno != Success {
+	if errno := r.used(); errno != Success {
 		return Filestat{}, errno
 	}
 	fi, err := r.file.Stat()
@@ -113,7 +120,7 @@ func count(n int, err error) (int, Errno) {
 
 // SeekTo implements [File].
 func (r *regular) SeekTo(delta int64, whence uint8) (uint64, Errno) {
-	if errno := r.may(false); errno != Success {
+	if errno := r.used(); errno != Success {
 		return 0, errno
 	}
 	at, err := r.file.Seek(delta, int(whence))
@@ -168,7 +175,7 @@ func (r *regular) SetTimes(atim, mtim uint64, flags uint16) Errno {
 
 // Sync implements [File].
 func (r *regular) Sync() Errno {
-	if errno := r.may(false); errno != Success {
+	if errno := r.used(); errno != Success {
 		return errno
 	}
 	return errnoOf(r.file.Sync())
@@ -189,7 +196,6 @@ func (r *regular) Close() Errno { return errnoOf(r.file.Close()) }
 // change that for an open file everywhere, so it is opened again; one that has no
 // name any more stays as it is.
 func (r *regular) setAppend(on bool) Errno {
-	const writable = os.O_WRONLY | os.O_RDWR
 	if r.flag&writable == 0 || on == (r.flag&os.O_APPEND != 0) {
 		return Success
 	}

@@ -162,7 +162,7 @@ func runHere(ctx context.Context, module []byte, s spec, root string, out, errOu
 	}
 	system := New(c)
 	defer system.Close()
-	system.SetAuthority(runtime.Authority{Files: func(string, bool) error { return nil }})
+	system.SetAuthority(runtime.Authority{Files: everything})
 	return runModule(With(ctx, system), module, wazero.NewModuleConfig(), Instantiate)
 }
 

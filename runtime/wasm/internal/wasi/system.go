@@ -34,6 +34,8 @@ type System struct {
 	wake chan struct{} // something that is waited for may have changed
 	spin *spinning
 
+	ctx context.Context // of the function that the guest called last
+
 	exit   uint32
 	exited bool
 	spun   bool
@@ -49,7 +51,6 @@ type System struct {
 	stdin   *Pipe           // nil when the input is no pipe
 
 	authority runtime.Authority
-	epoch     int // of the authority; 0: there was none yet
 }
 
 // descriptor is an entry of the table. Its flags are those of fdflags.

@@ -1,0 +1,226 @@
+package cel
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	celgo "cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"github.com/mcpwasm/mcpwasm/internal/nearest"
+)
+
+// checker checks the expression of one rule and says in plain words what is wrong.
+type checker struct {
+	rule     *rule
+	phase    Phase
+	env      *celgo.Env
+	schema   *schema
+	problems Problems
+	// parts are the expression's by id.
+	parts map[int64]ast.Expr
+}
+
+// report adds a problem at a place in the expression, in which cel-go counts lines from 1 and
+// columns from 0.
+func (c *checker) report(line, column int, message string) {
+	fileLine, fileColumn := c.rule.source.position(line, column+1)
+	c.problems = append(c.problems, Problem{
+		File: c.rule.file, Line: fileLine, Column: fileColumn, Rule: c.rule.source.Name,
+		Severity: SeverityError, Message: message,
+	})
+}
+
+// check returns the checked expression, or nil and problems.
+func (c *checker) check() *celgo.Ast {
+	parsed, issues := c.env.Parse(c.rule.source.When)
+	if issues.Err() != nil {
+		for _, e := range issues.Errors() {
+			c.report(e.Location.Line(), e.Location.Column(), syntaxMessage(e.Message))
+		}
+		return nil
+	}
+	c.parts = map[int64]ast.Expr{}
+	ast.PostOrderVisit(parsed.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) { c.parts[e.ID()] = e }))
+	checked, issues := c.env.Check(parsed)
+	if issues.Err() != nil {
+		follows := func(e *celgo.Error) bool { return strings.Contains(e.Message, "!error!") }
+		errs := issues.Errors()
+		if !slices.ContainsFunc(errs, func(e *celgo.Error) bool { return !follows(e) }) {
+			follows = func(*celgo.Error) bool { return false }
+		}
+		for _, e := range slices.DeleteFunc(errs, follows) {
+			c.report(e.Location.Line(), e.Location.Column(), c.message(e.ExprID, e.Message))
+		}
+		return nil
+	}
+	if t := checked.OutputType(); !t.IsExactType(celgo.BoolType) && !t.IsExactType(celgo.DynType) {
+		c.report(1, 0, fmt.Sprintf("the condition must be true or false, and this is a %s", typeName(t.String())))
+	}
+	return checked
+}
+
+var (
+	undeclared = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
+	undefined  = regexp.MustCompile(`^undefined field '([^']*)'`)
+	noOverload = regexp.MustCompile(`^found no matching overload for '([^']*)' applied to '(.*)'$`)
+	mismatch   = regexp.MustCompile(`^expected type '(.*)' but found '(.*)'$`)
+	noFields   = regexp.MustCompile(`^type '(.*)' does not support field selection$`)
+	operator   = regexp.MustCompile(`^[_@]?([^_a-z@]+|in)_?$`)
+)
+
+// message says in plain words what cel-go found wrong with a part.
+func (c *checker) message(id int64, message string) string {
+	if m := undeclared.FindStringSubmatch(message); m != nil {
+		return c.undeclared(id, m[1])
+	}
+	if m := undefined.FindStringSubmatch(message); m != nil {
+		return c.undefined(id, m[1])
+	}
+	if m := noOverload.FindStringSubmatch(message); m != nil {
+		return c.noOverload(id, m[1], typeName(m[2]))
+	}
+	if m := mismatch.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("this must be a %s, and is a %s", typeName(m[1]), typeName(m[2]))
+	}
+	if m := noFields.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("a %s has no fields", typeName(m[1]))
+	}
+	return shorten(message)
+}
+
+func (c *checker) undeclared(id int64, name string) string {
+	if e, ok := c.parts[id]; ok && e.Kind() == ast.CallKind && e.AsCall().FunctionName() == name {
+		return fmt.Sprintf("no function %q%s", name, nearest.Hint(name, c.functions()))
+	}
+	name, _, _ = strings.Cut(strings.TrimPrefix(name, "."), ".")
+	if i, ok := declared[name]; ok && declarations[i].in(c.phase) {
+		return fmt.Sprintf("%s is a variable; an expression cannot make another", name)
+	} else if ok {
+		return c.elsewhere(name, i)
+	}
+	return fmt.Sprintf("no variable %q on %s%s", name, c.phase, nearest.Hint(name, fieldsOf("", c.phase)))
+}
+
+// elsewhere says in which phases something is known.
+func (c *checker) elsewhere(path string, i int) string {
+	phases := make([]string, len(declarations[i].phases))
+	for j, p := range declarations[i].phases {
+		phases[j] = string(p)
+	}
+	return fmt.Sprintf("%s does not exist on %s, only on %s", path, c.phase, strings.Join(phases, ", "))
+}
+
+func (c *checker) undefined(id int64, field string) string {
+	object := c.objectOf(id)
+	if i, ok := declared[object+"."+field]; ok {
+		return c.elsewhere(object+"."+field, i)
+	}
+	if below(object, "args") {
+		names := c.schema.names(object)
+		return fmt.Sprintf("the tool has no argument %q%s", strings.TrimPrefix(object+"."+field, "args."), nearest.Hint(field, names))
+	}
+	if object == "" {
+		return fmt.Sprintf("no field %q", field)
+	}
+	return fmt.Sprintf("%s has no field %q%s", object, field, nearest.Hint(field, fieldsOf(object, c.phase)))
+}
+
+// objectOf is the path of what a field is selected from.
+func (c *checker) objectOf(id int64) string {
+	e, ok := c.parts[id]
+	if !ok {
+		return ""
+	}
+	switch e.Kind() {
+	case ast.SelectKind:
+		return pathOf(e.AsSelect().Operand())
+	case ast.CallKind:
+		if args := e.AsCall().Args(); len(args) > 0 {
+			return pathOf(args[0])
+		}
+	}
+	return ""
+}
+
+func (c *checker) noOverload(id int64, function, operands string) string {
+	m := operator.FindStringSubmatch(function)
+	if m == nil {
+		if function == "_[_]" && strings.HasPrefix(operands, "(object") {
+			return "fields are written object.name, or object.`na-me`, not object[\"name\"]"
+		}
+		if function == "_?_:_" {
+			return fmt.Sprintf("\"? :\" does not go with %s", operands)
+		}
+		return fmt.Sprintf("%s does not take %s", function, operands)
+	}
+	if m[1] == "in" && strings.Contains(operands, "object") {
+		return "whether a field is there is asked with has(object.name)"
+	}
+	return fmt.Sprintf("%q does not go with %s", m[1], operands)
+}
+
+// functions are the names that can be called.
+func (c *checker) functions() []string {
+	names := slices.Collect(maps.Keys(c.env.Functions()))
+	return slices.DeleteFunc(names, func(n string) bool { return strings.ContainsAny(n, "_@!") })
+}
+
+// typeName makes cel-go's names of types readable.
+func typeName(t string) string {
+	return strings.NewReplacer("google.protobuf.Timestamp", "timestamp", "google.protobuf.Duration", "duration").Replace(shorten(t))
+}
+
+var syntaxNoise = regexp.MustCompile(` expecting \{.*$`)
+
+// syntaxMessage shortens a message of cel-go's parser, which lists all that could have stood
+// there.
+func syntaxMessage(message string) string {
+	message = strings.TrimPrefix(message, "Syntax error: ")
+	return "syntax: " + shorten(syntaxNoise.ReplaceAllString(message, ""))
+}
+
+// maxForeign is where messages that others made are cut, in bytes.
+const maxForeign = 300
+
+// shorten makes one printable line of bounded length of what may hold text of strangers.
+func shorten(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if b.Len() > maxForeign {
+			return b.String() + "…"
+		}
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
+}
+
+// clip is shorten for a name in a message.
+func clip(s string) string {
+	const most = 80
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return shorten(s)
+}
+
+// names are the arguments below a path that starts with args.
+func (s *schema) names(path string) []string {
+	if s == nil {
+		return nil
+	}
+	shape := s.root
+	for _, name := range strings.Split(path, ".")[1:] {
+		if shape = shape.fields[name]; shape == nil {
+			return nil
+		}
+	}
+	return slices.Collect(maps.Keys(shape.fields))
+}

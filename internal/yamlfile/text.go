@@ -1,0 +1,176 @@
+package yamlfile
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Words is a list of words, in whose place a single one may stand.
+type Words []string
+
+var _ WordUnmarshaler = (*Words)(nil)
+
+// UnmarshalWord implements [WordUnmarshaler].
+func (w *Words) UnmarshalWord(word string) error {
+	*w = Words{word}
+	return nil
+}
+
+// Text is a text that knows where its characters stand in the file, for those who
+// find something wrong within it.
+type Text struct {
+	Value string
+	style yaml.Style
+	start Position
+	// source is the file from start on.
+	source string
+}
+
+// At returns where a character stands in the file, by its line and column in the
+// text, both from 1. YAML folds lines and has escapes: what cannot be followed is
+// placed where that begins.
+func (t Text) At(line, column int) Position {
+	w := walker{style: t.style, at: t.start, rest: t.source}
+	for _, r := range before(t.Value, line, column) {
+		if !w.follow(r) {
+			break
+		}
+	}
+	return w.at
+}
+
+// before returns the text in front of a character.
+func before(text string, line, column int) string {
+	row, col := 1, 1
+	for i, r := range text {
+		if row > line || row == line && col >= column {
+			return text[:i]
+		}
+		if col++; r == '\n' {
+			row, col = row+1, 1
+		}
+	}
+	return text
+}
+
+// walker goes through a text in the file along with its value.
+type walker struct {
+	style   yaml.Style
+	at      Position
+	rest    string
+	inSpace bool
+}
+
+// follow goes past one character of the value, and reports whether it was there.
+func (w *walker) follow(r rune) bool {
+	for w.style&yaml.DoubleQuotedStyle != 0 && (strings.HasPrefix(w.rest, "\\\n") || strings.HasPrefix(w.rest, "\\\r")) {
+		w.skip(1)
+		w.skipSpace()
+	}
+	space := unicode.IsSpace(r)
+	again := space && w.inSpace
+	w.inSpace = space
+	if n := w.escape(); n > 0 {
+		w.skip(n)
+		return true
+	}
+	if space {
+		// However many there are, as many lines as the file has them on: what
+		// counts is where the next word stands.
+		if !again {
+			w.skipSpace()
+		}
+		return true
+	}
+	if next, _ := utf8.DecodeRuneInString(w.rest); next != r {
+		return false
+	}
+	w.skip(1)
+	return true
+}
+
+// escape returns how many characters stand for the next one, 0 for itself.
+func (w *walker) escape() int {
+	switch {
+	case w.style&yaml.SingleQuotedStyle != 0 && strings.HasPrefix(w.rest, "''"):
+		return 2
+	case w.style&yaml.DoubleQuotedStyle == 0 || len(w.rest) < 2 || w.rest[0] != '\\':
+		return 0
+	}
+	switch w.rest[1] {
+	case 'x':
+		return 4
+	case 'u':
+		return 6
+	case 'U':
+		return 10
+	}
+	return 2
+}
+
+func (w *walker) skipSpace() {
+	for {
+		if r, _ := utf8.DecodeRuneInString(w.rest); !unicode.IsSpace(r) {
+			return
+		}
+		w.skip(1)
+	}
+}
+
+// skip goes past n characters of the file.
+func (w *walker) skip(n int) {
+	for ; n > 0 && w.rest != ""; n-- {
+		r, size := utf8.DecodeRuneInString(w.rest)
+		crlf := r == '\r' && strings.HasPrefix(w.rest, "\r\n")
+		w.rest = w.rest[size:]
+		if w.at.Column++; r == '\n' || r == '\r' && !crlf {
+			w.at = Position{w.at.Line + 1, 1}
+		}
+	}
+}
+
+// text reads a scalar with its place.
+func (d *Decoder) text(n *yaml.Node, t *Text, path string) {
+	value, ok := d.scalar(n, path, "text")
+	if !ok {
+		return
+	}
+	w := walker{at: Position{n.Line, n.Column}, rest: d.from(Position{n.Line, n.Column})}
+	switch {
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0: // it begins below its header
+		for line := w.at.Line; w.at.Line == line && w.rest != ""; {
+			w.skip(1)
+		}
+		w.skipSpace()
+	case n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
+		w.skip(1)
+	}
+	*t = Text{Value: value, style: n.Style, start: w.at, source: w.rest}
+}
+
+// from returns the file from a place on, "" for one that it does not have.
+func (d *Decoder) from(pos Position) string {
+	if d.lines == nil {
+		d.lines = lineStarts(d.data)
+	}
+	if pos.Line < 1 || pos.Line > len(d.lines) {
+		return ""
+	}
+	w := walker{rest: d.data[d.lines[pos.Line-1]:]}
+	w.skip(pos.Column - 1)
+	return w.rest
+}
+
+// lineStarts returns where the lines of a text begin.
+func lineStarts(text string) []int {
+	starts := []int{0}
+	for i := range len(text) {
+		if text[i] == '\n' || text[i] == '\r' && !strings.HasPrefix(text[i:], "\r\n") {
+			starts = append(starts, i+1)
+		}
+	}
+	return starts
+}
