@@ -23,6 +23,9 @@ type arguments struct {
 	members map[string]any
 	err     error
 	parsed  bool
+	// made is the value for the schema madeFor.
+	made    ref.Val
+	madeFor *schema
 }
 
 // value is what the rule that is being decided reads as args.
@@ -34,10 +37,14 @@ func (g *arguments) value() (any, error) {
 	if g.err != nil {
 		return nil, g.err
 	}
-	if g.schema != nil {
-		return adapter.NativeToValue(g.schema.root.convert(g.a, g.members, "args")), nil
+	if g.made == nil || g.madeFor != g.schema {
+		var v any = g.members
+		if g.schema != nil {
+			v = g.schema.root.convert(g.a, g.members, "args")
+		}
+		g.made, g.madeFor = adapter.NativeToValue(v), g.schema
 	}
-	return adapter.NativeToValue(g.members), nil
+	return g.made, nil
 }
 
 func (g *arguments) parse() (map[string]any, error) {

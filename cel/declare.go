@@ -187,9 +187,9 @@ var resultDeclarations = []declaration{
 	{path: "result.isError", typ: celgo.BoolType, phases: onResult, untrusted: true, doc: "The tool says that it went wrong.",
 		get: func(v *view) any { return types.Bool(v.Result.IsError) }},
 	{path: "result.types", typ: stringList, phases: onResult, untrusted: true, doc: "The types of its content, such as `text` and `image`, each once.",
-		get: func(v *view) any { return texts(v.Result.Types) }},
+		get: func(v *view) any { return texts(v.Result.types()) }},
 	{path: "result.text", typ: celgo.StringType, phases: onResult, untrusted: true, doc: "Every string in it, a line each.",
-		get: func(v *view) any { return text(v.Result.Text) }},
+		get: func(v *view) any { return text(v.Result.text()) }},
 }
 
 func text(s string) any    { return types.String(s) }

@@ -100,16 +100,38 @@ func (t *tracer) add(e ast.Expr, depth int) {
 		// The parts inside have a value for each round; what is looped over has one.
 		t.add(e.AsComprehension().IterRange(), depth+1)
 	default:
-		for _, child := range children(e) {
+		for _, child := range operands(e) {
 			t.add(child, depth+1)
 		}
 	}
 }
 
+// operands are the parts of an expression; a && b && c has three, which cel-go keeps as a
+// tree.
+func operands(e ast.Expr) []ast.Expr {
+	parts := children(e)
+	if e.Kind() != ast.CallKind {
+		return parts
+	}
+	name := e.AsCall().FunctionName()
+	if name != "_&&_" && name != "_||_" {
+		return parts
+	}
+	var flat []ast.Expr
+	for _, p := range parts {
+		if p.Kind() == ast.CallKind && p.AsCall().FunctionName() == name {
+			flat = append(flat, operands(p)...)
+		} else {
+			flat = append(flat, p)
+		}
+	}
+	return flat
+}
+
 func (t *tracer) step(e ast.Expr, depth int) Step {
 	s := Step{Depth: depth, Untrusted: slices.ContainsFunc(pathsOf(e), untrusted)}
 	s.Expression, _ = celgo.ExprToString(e, t.info, celgo.FormatWrapOnColumn(math.MaxInt32))
-	at := t.info.GetLocationByOffset(t.start(e))
+	at := t.info.GetLocationByOffset(startOf(t.info, e))
 	s.Line, s.Column = t.rule.source.position(at.Line(), at.Column()+1)
 	if v, ok := t.state.Value(e.ID()); ok {
 		s.Value = format(v)
@@ -119,18 +141,18 @@ func (t *tracer) step(e ast.Expr, depth int) Step {
 	return s
 }
 
-// start is where an expression begins: cel-go has the place of the operator.
-func (t *tracer) start(e ast.Expr) int32 {
+// startOf is where an expression begins: cel-go has the place of the operator.
+func startOf(info *ast.SourceInfo, e ast.Expr) int32 {
 	first := int32(math.MaxInt32)
-	if at, ok := t.info.GetOffsetRange(e.ID()); ok {
+	if at, ok := info.GetOffsetRange(e.ID()); ok {
 		first = at.Start
 	}
 	parts := children(e)
-	if call, ok := t.info.GetMacroCall(e.ID()); ok {
+	if call, ok := info.GetMacroCall(e.ID()); ok {
 		parts = children(call)
 	}
 	for _, p := range parts {
-		first = min(first, t.start(p))
+		first = min(first, startOf(info, p))
 	}
 	return first
 }

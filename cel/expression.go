@@ -10,6 +10,7 @@ import (
 
 	celgo "cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types/ref"
 	"github.com/mcpwasm/mcpwasm/internal/nearest"
 )
 
@@ -60,7 +61,31 @@ func (c *checker) check() *celgo.Ast {
 	if t := checked.OutputType(); !t.IsExactType(celgo.BoolType) && !t.IsExactType(celgo.DynType) {
 		c.report(1, 0, fmt.Sprintf("the condition must be true or false, and this is a %s", typeName(t.String())))
 	}
+	c.checkMaps(checked.NativeRep())
 	return checked
+}
+
+// checkMaps refuses maps of which a key could stand twice: cel-go takes the last, and the
+// specification calls it an error.
+func (c *checker) checkMaps(checked *ast.AST) {
+	ast.PostOrderVisit(checked.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.MapKind {
+			return
+		}
+		seen := map[ref.Val]bool{}
+		for _, entry := range e.AsMap().Entries() {
+			key := entry.AsMapEntry().Key()
+			at := checked.SourceInfo().GetLocationByOffset(startOf(checked.SourceInfo(), key))
+			switch {
+			case key.Kind() != ast.LiteralKind:
+				c.report(at.Line(), at.Column(), "a key of a map must be a literal: one that is computed could stand twice")
+			case seen[key.AsLiteral()]:
+				c.report(at.Line(), at.Column(), "this key stands twice")
+			default:
+				seen[key.AsLiteral()] = true
+			}
+		}
+	}))
 }
 
 var (
@@ -107,11 +132,15 @@ func (c *checker) undeclared(id int64, name string) string {
 
 // elsewhere says in which phases something is known.
 func (c *checker) elsewhere(path string, i int) string {
-	phases := make([]string, len(declarations[i].phases))
-	for j, p := range declarations[i].phases {
-		phases[j] = string(p)
+	return fmt.Sprintf("%s does not exist on %s, only on %s", path, c.phase, strings.Join(phaseNames(declarations[i].phases), ", "))
+}
+
+func phaseNames(phases []Phase) []string {
+	names := make([]string, len(phases))
+	for i, p := range phases {
+		names[i] = string(p)
 	}
-	return fmt.Sprintf("%s does not exist on %s, only on %s", path, c.phase, strings.Join(phases, ", "))
+	return names
 }
 
 func (c *checker) undefined(id int64, field string) string {

@@ -43,12 +43,14 @@ func library() []celgo.EnvOption {
 	for _, e := range extensions() {
 		options = append(options, e.option)
 	}
-	return append(append(options, functions()...), checkLiterals())
+	options = append(options, functionDeclarations()...)
+	options = append(options, compileLimits()...)
+	return append(options, checkLiterals(), costModel(), celgo.Lib(guards{}))
 }
 
-// functions declares the functions of this package. Their documentation is that of
+// functionDeclarations declares the functions of this package. Their documentation is that of
 // the reference.
-func functions() []celgo.EnvOption {
+func functionDeclarations() []celgo.EnvOption {
 	return []celgo.EnvOption{globFunction(), foldFunction(), timeOfDayFunction(), compareFunction(), isValidFunction()}
 }
 
@@ -144,7 +146,37 @@ func checkGlob(pattern string) error {
 	if !doublestar.ValidatePattern(pattern) {
 		return fmt.Errorf("%s is no pattern of paths: a bracket, a brace or a backslash is not closed", quoted(pattern))
 	}
+	if n := alternatives(pattern); n > maxAlternatives {
+		return fmt.Errorf("%s has too many alternatives: %d, at most %d", quoted(pattern), n, maxAlternatives)
+	}
 	return nil
+}
+
+// maxAlternatives is how many patterns one with braces may stand for: each is tried.
+const maxAlternatives = 64
+
+// alternatives returns how many patterns without braces a pattern stands for, at most
+// and as far as maxAlternatives matters.
+func alternatives(pattern string) int {
+	n, open := 1, []int{}
+	for i := 0; i < len(pattern) && n <= maxAlternatives; i++ {
+		switch pattern[i] {
+		case '\\':
+			i++
+		case '{':
+			open = append(open, 1)
+		case ',':
+			if len(open) > 0 {
+				open[len(open)-1]++
+			}
+		case '}':
+			if len(open) > 0 {
+				n *= open[len(open)-1]
+				open = open[:len(open)-1]
+			}
+		}
+	}
+	return n
 }
 
 func compareVersions(a, b string) (int, error) {

@@ -29,7 +29,7 @@ func functionDocs() ([]functionDoc, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, err := standard.Extend(functions()...)
+	own, err := standard.Extend(functionDeclarations()...)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mcpwasm/mcpwasm/internal/yamlfile"
@@ -112,8 +113,7 @@ func problemsOf(found yamlfile.Errors, index *regexp.Regexp, name func(int) stri
 		p := Problem{File: f.File, Line: f.Line, Column: f.Column, Severity: SeverityError, Message: f.Message}
 		path := f.Path
 		if m := index.FindStringSubmatch(path); m != nil {
-			var i int
-			_, _ = fmt.Sscan(m[1], &i) // digits, and as many as a list is long
+			i, _ := strconv.Atoi(m[1]) // digits, and no more than a list has elements
 			if p.Rule = name(i); p.Rule != "" {
 				path = path[len(m[0]):]
 			}

@@ -164,11 +164,11 @@ func TestNotesOfTwoPeople(t *testing.T) {
 	data := newStore(t)
 	config := host.Config{
 		Servers: []host.Server{{Name: "notes", Source: guest(t, "notes"), Grants: plugins.Grants{KV: &plugins.KVGrant{}}}}, Store: data,
-		HTTP: host.HTTPOptions{Principal: func(r *http.Request) (string, error) {
+		HTTP: host.HTTPOptions{Principal: func(r *http.Request) (host.Principal, error) {
 			if who := r.Header.Get("X-User"); who != "" {
-				return who, nil
+				return host.Principal{Subject: who}, nil
 			}
-			return "", errors.New("nobody")
+			return host.Principal{}, errors.New("nobody")
 		}},
 	}
 	h := open(t, config)
@@ -238,7 +238,7 @@ func TestFiles(t *testing.T) {
 	mounted := func(a plugins.Access) plugins.Grants {
 		return plugins.Grants{Mounts: []plugins.MountGrant{{Source: dir, Path: "/data", Access: a}}}
 	}
-	h := open(t, host.Config{Servers: []host.Server{{Name: "files", Source: guest(t, "files"), Grants: mounted(plugins.ReadWrite)}}})
+	h := open(t, host.Config{Policy: policy(t, everything), Servers: []host.Server{{Name: "files", Source: guest(t, "files"), Grants: mounted(plugins.ReadWrite)}}})
 	mustSay(t, h, "read_file", toolArgs{"path": "/data/list.txt"}, "milk")
 	mustSay(t, h, "write_file", toolArgs{"path": "/data/new/a.txt", "text": "eggs"})
 	if b, err := os.ReadFile(filepath.Join(dir, "new", "a.txt")); err != nil || string(b) != "eggs" {

@@ -31,6 +31,7 @@ import (
 	"github.com/mcpwasm/mcpwasm/host/capability/files"
 	"github.com/mcpwasm/mcpwasm/host/capability/secrets"
 	"github.com/mcpwasm/mcpwasm/host/internal/front"
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/host/internal/seal"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
@@ -192,6 +193,7 @@ type Status struct {
 type Host struct {
 	cfg     Config
 	log     *slog.Logger
+	gate    *gate.Gate
 	gateway *gateway.Gateway
 	front   *front.Front
 	backend *wasm.Backend
@@ -239,11 +241,12 @@ func New(ctx context.Context, c Config) (*Host, error) {
 		c.Version = "0"
 	}
 	h := &Host{cfg: c, log: log, backend: wasm.New(wasm.Config{CacheDir: subdir(c.CacheDir, "code"), Compile: c.Compile}), cache: cache}
-	h.gateway = gateway.New(gateway.Config{Prefix: c.Prefix, Versions: front.Versions(), PageSize: c.PageSize, Sealer: sealer, Log: log,
+	h.gate = gate.New(gate.Config{Policy: orDefault(c.Policy), Sealer: sealer, Store: c.Store, Shared: c.StateKey != nil, Log: log})
+	h.gateway = gateway.New(gateway.Config{Prefix: c.Prefix, Versions: front.Versions(), PageSize: c.PageSize, Gate: h.gate, Log: log,
 		Info: wire.Object{}.SetString("name", "mcpwasm").SetString("version", c.Version).JSON()})
 	h.front = front.New(front.Config{Gateway: h.gateway, Log: log, MaxMessageBytes: c.MaxMessageBytes,
 		MaxSessions: c.HTTP.MaxSessions, SessionIdle: c.HTTP.SessionIdle, AllowedOrigins: c.HTTP.AllowedOrigins,
-		AllowedHosts: c.HTTP.AllowedHosts, Principal: subject(c.HTTP.Principal)})
+		AllowedHosts: c.HTTP.AllowedHosts, Principal: principals(c.HTTP.Principal)})
 	h.entries = h.open(ctx, c.Servers)
 	h.gateway.Replace(servers(h.entries))
 	return h, nil
@@ -318,7 +321,8 @@ func (h *Host) Call(ctx context.Context, method string, params json.RawMessage, 
 	if perr != nil {
 		return plugins.Answer{}, perr
 	}
-	answer := h.gateway.Handle(ctx, gateway.Request{Method: method, Params: o, Meta: meta, Notify: notify})
+	answer := h.gateway.Handle(ctx, gateway.Request{Method: method, Params: o, Meta: meta, Notify: notify,
+		Conversation: "go", Revision: meta.Version, Transport: gate.TransportGo})
 	if ctx.Err() != nil {
 		return plugins.Answer{}, context.Cause(ctx)
 	}
@@ -397,13 +401,13 @@ func (h *Host) Close() error {
 	return errors.Join(err, h.backend.Close(context.Background()))
 }
 
-// subject is in place until the front knows claims.
-func subject(f func(*http.Request) (Principal, error)) func(*http.Request) (string, error) {
+// principals hands who is authenticated to the front.
+func principals(f func(*http.Request) (Principal, error)) func(*http.Request) (front.Principal, error) {
 	if f == nil {
 		return nil
 	}
-	return func(r *http.Request) (string, error) {
+	return func(r *http.Request) (front.Principal, error) {
 		p, err := f(r)
-		return p.Subject, err
+		return front.Principal(p), err
 	}
 }

@@ -15,7 +15,8 @@ import (
 // client, [registry.ErrSource].
 //
 // The server has the entry's grants, answers lists from the package's manifest, and
-// keeps its data under its name and repository, so that an update keeps it. A bare
+// keeps its data under its name and repository, so that an update keeps it. Policies
+// see who vouches for the package, and where it came from. A bare
 // module has no manifest: it is run in a sandbox of c without grants, and has to say
 // about itself what was approved.
 func Locked(ctx context.Context, c Config, client *registry.Client, name string, e lock.Entry, dir string) (Server, error) {
@@ -48,6 +49,7 @@ func Locked(ctx context.Context, c Config, client *registry.Client, name string,
 	s := Server{
 		Name: name, Source: ref.String(), Wasm: a.Wasm, Env: e.Grants.Env, Grants: grants, Clock: clock,
 		Manifest: p.Plugin, Scope: name + " " + ref.Name(),
+		Signers: p.Verdict.Signers, Registry: ref.Registry, Repository: ref.Name(),
 	}
 	if p.Plugin != nil {
 		s.Definitions = &p.Plugin.Definitions

@@ -17,6 +17,7 @@ import (
 	"github.com/mcpwasm/mcpwasm/host/capability"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/host/capability/files"
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/internal/privdir"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -102,11 +103,13 @@ func (h *Host) start(ctx context.Context, e entry, a registry.Artifact) error {
 	if err != nil {
 		return err
 	}
+	seen := gate.NewServer(about(e.config, a.Digest, e.config.Grants))
+	e.server.Describe(seen)
 	guest, err := runtime.Open(ctx, h.backend,
 		runtime.Artifact{Name: e.config.Name, Digest: a.Digest, Wasm: a.Wasm},
 		runtime.Options{
 			Args: e.config.Args, Env: set.Env(), Mounts: set.Mounts(),
-			Start: *set.Authority(effect.Call{Server: e.config.Name}), Exclusive: set.Holds(),
+			Start: *set.Authority(effect.Call{Server: e.config.Name, Decide: h.gate.Start(seen)}), Exclusive: set.Holds(),
 			Lifetime: e.config.Lifetime, Limits: e.config.Limits, ClockPrecision: e.config.Clock,
 			Signal: e.server.Signal,
 			Stderr: func(line string) { log.Info(LogStderr, "line", set.ScrubText(line)) },

@@ -39,6 +39,7 @@ func (t Text) At(line, column int) Position {
 			break
 		}
 	}
+	w.joinLines()
 	return w.at
 }
 
@@ -66,15 +67,13 @@ type walker struct {
 
 // follow goes past one character of the value, and reports whether it was there.
 func (w *walker) follow(r rune) bool {
-	for w.style&yaml.DoubleQuotedStyle != 0 && (strings.HasPrefix(w.rest, "\\\n") || strings.HasPrefix(w.rest, "\\\r")) {
-		w.skip(1)
-		w.skipSpace()
-	}
+	w.joinLines()
 	space := unicode.IsSpace(r)
 	again := space && w.inSpace
 	w.inSpace = space
 	if n := w.escape(); n > 0 {
 		w.skip(n)
+		w.inSpace = false // what stands behind it does so in the file
 		return true
 	}
 	if space {
@@ -90,6 +89,14 @@ func (w *walker) follow(r rune) bool {
 	}
 	w.skip(1)
 	return true
+}
+
+// joinLines goes past the end of a line that has been escaped, which stands for nothing.
+func (w *walker) joinLines() {
+	for w.style&yaml.DoubleQuotedStyle != 0 && (strings.HasPrefix(w.rest, "\\\n") || strings.HasPrefix(w.rest, "\\\r")) {
+		w.skip(1)
+		w.skipSpace()
+	}
 }
 
 // escape returns how many characters stand for the next one, 0 for itself.

@@ -134,8 +134,9 @@ func (d *Decoder) Sort() {
 // without any. The keys of a struct are its fields' yaml tags, or else their json
 // tags; a type that implements [encoding.TextUnmarshaler] takes any plain value as it is
 // written, and so does text: 8080, yes and 1.10 need no quotes. A
-// [json.RawMessage] takes everything that JSON can say, and keeps the digits of numbers.
-// It stops after [MaxProblems].
+// [json.RawMessage] takes everything that JSON can say, and an interface as well, as
+// encoding/json has it; numbers keep their digits, as [json.Number] in an interface. It
+// stops after [MaxProblems].
 func (d *Decoder) Decode(data []byte, doc any, empty string) {
 	d.data, d.lines = string(data), nil
 	root := d.load(data, empty)
@@ -250,7 +251,9 @@ func (d *Decoder) special(n *yaml.Node, v reflect.Value, path string) bool {
 	case *json.RawMessage:
 		*to = d.json(nil, n, path)
 	case *any:
-		err = json.Unmarshal(d.json(nil, n, path), to)
+		numbers := json.NewDecoder(bytes.NewReader(d.json(nil, n, path)))
+		numbers.UseNumber()
+		err = numbers.Decode(to)
 	case encoding.TextUnmarshaler:
 		if s, ok := d.scalar(n, path, "a value"); ok {
 			err = unmarshalText(to, s)
@@ -357,7 +360,7 @@ func Fields(t reflect.Type) map[string][]int {
 		if key == "" {
 			key, _, _ = strings.Cut(f.Tag.Get("json"), ",")
 		}
-		if key != "" {
+		if key != "" && key != "-" {
 			fields[key] = f.Index
 		}
 	}

@@ -40,15 +40,24 @@ func HashDefinitions(d plugins.Definitions) (Definitions, error) {
 	return out, nil
 }
 
+// HashDefinition returns the hash of one definition, as [HashDefinitions] has it.
+func HashDefinition(d plugins.Definition) (string, error) {
+	sum, err := hash(d.Raw)
+	if err != nil {
+		return "", fmt.Errorf("hash the definition %q: %w", d.Key, err)
+	}
+	return sum, nil
+}
+
 func hashList(items []plugins.Definition) (map[string]string, error) {
 	if len(items) == 0 {
 		return nil, nil
 	}
 	hashes := make(map[string]string, len(items))
 	for _, d := range items {
-		sum, err := hash(d.Raw)
+		sum, err := HashDefinition(d)
 		if err != nil {
-			return nil, fmt.Errorf("hash the definition %q: %w", d.Key, err)
+			return nil, err
 		}
 		hashes[d.Key] = sum
 	}

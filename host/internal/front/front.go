@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
+	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
@@ -59,8 +60,14 @@ type Config struct {
 	// AllowedHosts may be sent as Host beside loopback names when a connection
 	// comes in on a loopback address.
 	AllowedHosts []string
-	// Principal authenticates an HTTP request. Nil lets everybody in as "".
-	Principal func(*http.Request) (string, error)
+	// Principal authenticates an HTTP request. Nil lets everybody in as nobody.
+	Principal func(*http.Request) (Principal, error)
+}
+
+// Principal is who sent a request, as far as it was authenticated.
+type Principal struct {
+	Subject string // "" for nobody
+	Claims  map[string]any
 }
 
 // Front serves clients, safe for concurrent use.
@@ -93,10 +100,31 @@ func (f *Front) Close() {
 	})
 }
 
-// caller is who sent a message.
+// caller is who sent a message, and how.
 type caller struct {
-	session   string // key of the guests' session
-	principal string
+	session      string // key of the guests' session
+	conversation string // key of what policies remember
+	ends         bool   // the conversation has an end
+	principal    Principal
+	transport    string
+}
+
+// request is a message of the caller's for the gateway.
+func (c caller) request(m wire.Message, revision string, params wire.Object, meta gateway.Meta) gateway.Request {
+	return gateway.Request{
+		Method: m.Method, Params: params, Meta: meta, ID: idText(m.ID), Revision: revision,
+		Session: c.session, Conversation: c.conversation, Ends: c.ends,
+		Principal: c.principal.Subject, Claims: c.principal.Claims, Transport: c.transport,
+	}
+}
+
+// idText is a request's id as text: a string without its quotes.
+func idText(id wire.ID) string {
+	var text string
+	if json.Unmarshal(id.JSON(), &text) == nil {
+		return text
+	}
+	return string(id)
 }
 
 func def[T int | time.Duration](v *T, d T) {

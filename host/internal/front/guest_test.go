@@ -10,8 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/mcpwasm/mcpwasm/host/internal/gate/gatetest"
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
-	"github.com/mcpwasm/mcpwasm/host/internal/seal"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -148,12 +148,8 @@ func (g *testGuest) Close(context.Context) error { return nil }
 // newTestFront returns a front with one test guest behind it.
 func newTestFront(t testing.TB, cfg Config) (*Front, *testGuest) {
 	t.Helper()
-	sealer, err := seal.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	log := slog.New(slog.DiscardHandler)
-	gw := gateway.New(gateway.Config{Versions: Versions(), PageSize: 4, Sealer: sealer, Log: log})
+	gw := gateway.New(gateway.Config{Versions: Versions(), PageSize: 4, Gate: gatetest.Open(), Log: log})
 	g := &testGuest{started: make(chan struct{}, 8), stopped: make(chan struct{}, 8)}
 	s := gateway.NewServer("test", log, nil)
 	g.signal = s.Signal

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -35,7 +36,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		preflight(w)
 		return
 	}
-	principal := ""
+	var principal Principal
 	if f.cfg.Principal != nil {
 		var err error
 		if principal, err = f.cfg.Principal(r); err != nil {
@@ -62,7 +63,7 @@ func notAllowed(w http.ResponseWriter) {
 }
 
 // post takes one message, or a batch of 2025-03-26.
-func (f *Front) post(w http.ResponseWriter, r *http.Request, principal string) {
+func (f *Front) post(w http.ResponseWriter, r *http.Request, principal Principal) {
 	if !acceptable(w, r) {
 		return
 	}
@@ -142,7 +143,7 @@ func (f *Front) readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) 
 }
 
 // postModern serves a message of the stateless era.
-func (f *Front) postModern(w http.ResponseWriter, r *http.Request, principal string, m wire.Message) {
+func (f *Front) postModern(w http.ResponseWriter, r *http.Request, principal Principal, m wire.Message) {
 	switch m.Kind {
 	case wire.Response:
 		writeAnswer(w, http.StatusBadRequest, "", fail(plugins.CodeInvalidRequest, "Invalid request: a client sends no responses in %s", plugins.ProtocolVersion))
@@ -172,7 +173,7 @@ func (f *Front) postModern(w http.ResponseWriter, r *http.Request, principal str
 	if m.Method == methodListen {
 		defer f.keepAlive(ew)()
 	}
-	answer := f.modern(ctx, caller{principal, principal}, m, send)
+	answer := f.modern(ctx, stateless(principal), m, send)
 	switch {
 	case ctx.Err() != nil:
 	case ew.hasStarted():
@@ -180,6 +181,13 @@ func (f *Front) postModern(w http.ResponseWriter, r *http.Request, principal str
 	default:
 		writeAnswer(w, modernStatus(answer), m.ID, answer)
 	}
+}
+
+// stateless is who sends a message that stands for itself. What policies remember is
+// kept for the principal; all who are nobody share it, since nothing tells them
+// apart, and what one of them has seen counts for all.
+func stateless(p Principal) caller {
+	return caller{session: p.Subject, conversation: "principal " + p.Subject, principal: p, transport: gate.TransportHTTP}
 }
 
 // modernStatus is the status of an answer that is not a stream.

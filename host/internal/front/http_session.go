@@ -6,13 +6,15 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
 // postInitialize opens a session.
-func (f *Front) postInitialize(w http.ResponseWriter, r *http.Request, principal string, m wire.Message) {
-	s, answer := f.initialize(r.Context(), newSessionID(), principal, m.Params)
+func (f *Front) postInitialize(w http.ResponseWriter, r *http.Request, principal Principal, m wire.Message) {
+	id := newSessionID()
+	s, answer := f.initialize(r.Context(), id, caller{session: id, conversation: id, ends: true, principal: principal, transport: gate.TransportHTTP}, m.Params)
 	if s == nil {
 		writeAnswer(w, http.StatusOK, m.ID, answer)
 		return
@@ -28,7 +30,7 @@ func (f *Front) postInitialize(w http.ResponseWriter, r *http.Request, principal
 
 // session returns the session that a request names, or tells the client why
 // there is none.
-func (f *Front) session(w http.ResponseWriter, r *http.Request, principal string, id wire.ID) (*httpSession, func(), bool) {
+func (f *Front) session(w http.ResponseWriter, r *http.Request, principal Principal, id wire.ID) (*httpSession, func(), bool) {
 	key := r.Header.Get(headerSession)
 	if key == "" {
 		httpError(w, http.StatusBadRequest, id, plugins.CodeInvalidRequest,
@@ -48,7 +50,7 @@ func (f *Front) session(w http.ResponseWriter, r *http.Request, principal string
 }
 
 // postLegacy serves a message of a session.
-func (f *Front) postLegacy(w http.ResponseWriter, r *http.Request, principal string, m wire.Message) {
+func (f *Front) postLegacy(w http.ResponseWriter, r *http.Request, principal Principal, m wire.Message) {
 	h, release, ok := f.session(w, r, principal, m.ID)
 	if !ok {
 		return
@@ -92,7 +94,7 @@ func (f *Front) postLegacy(w http.ResponseWriter, r *http.Request, principal str
 
 // badResponse takes an answer of the client's that is none: whoever waits for it
 // hears so.
-func (f *Front) badResponse(r *http.Request, principal string, m wire.Message, err error) {
+func (f *Front) badResponse(r *http.Request, principal Principal, m wire.Message, err error) {
 	h, release, ok := f.sessions.use(r.Header.Get(headerSession), principal)
 	if !ok {
 		return
@@ -138,7 +140,7 @@ func (f *Front) deliver(w http.ResponseWriter, r *http.Request, h *httpSession, 
 // sessionMethod serves GET, the stream of what belongs to no request or the
 // rest of one that broke off, and DELETE, the end of a session. The stateless
 // era has neither.
-func (f *Front) sessionMethod(w http.ResponseWriter, r *http.Request, principal string) {
+func (f *Front) sessionMethod(w http.ResponseWriter, r *http.Request, principal Principal) {
 	if r.Header.Get(headerSession) == "" {
 		notAllowed(w)
 		return
@@ -180,7 +182,7 @@ func (f *Front) sessionMethod(w http.ResponseWriter, r *http.Request, principal 
 }
 
 // postBatch serves an array of messages for a session of 2025-03-26.
-func (f *Front) postBatch(w http.ResponseWriter, r *http.Request, principal string, body []byte) {
+func (f *Front) postBatch(w http.ResponseWriter, r *http.Request, principal Principal, body []byte) {
 	h, release, ok := f.session(w, r, principal, "")
 	if !ok {
 		return

@@ -279,11 +279,11 @@ func TestHTTPCancelByClosing(t *testing.T) {
 }
 
 func TestHTTPSession(t *testing.T) {
-	f, g := newTestFront(t, Config{Principal: func(r *http.Request) (string, error) {
+	f, g := newTestFront(t, Config{Principal: func(r *http.Request) (Principal, error) {
 		if p := r.Header.Get("Authorization"); p != "" {
-			return p, nil
+			return Principal{Subject: p}, nil
 		}
-		return "", errors.New("who are you")
+		return Principal{}, errors.New("who are you")
 	}})
 	c := dialHTTP(t, f)
 	const alice, bob = "Authorization: alice", "Authorization: bob"

@@ -33,7 +33,6 @@ type link interface {
 type session struct {
 	front    *Front
 	id       string // key of the guests' session
-	caller   caller
 	revision string
 	caps     json.RawMessage // ClientCapabilities
 	info     json.RawMessage // Implementation, may be empty
@@ -43,6 +42,7 @@ type session struct {
 	hung context.Context
 
 	mu       sync.Mutex
+	caller   caller
 	logLevel string
 	watched  map[string]bool
 	calls    map[wire.ID]context.CancelCauseFunc // by the client's ids
@@ -50,9 +50,9 @@ type session struct {
 	closed   bool
 }
 
-// initialize opens a session and returns it with the answer. principal is the
-// authenticated caller.
-func (f *Front) initialize(ctx context.Context, key, principal string, params wire.Object) (*session, plugins.Answer) {
+// initialize opens a session of a caller and returns it with the answer. key is
+// that of the guests' session.
+func (f *Front) initialize(ctx context.Context, key string, c caller, params wire.Object) (*session, plugins.Answer) {
 	if err := params.CheckNames("protocolVersion", "capabilities", "clientInfo"); err != nil {
 		return nil, fail(plugins.CodeInvalidParams, "Invalid params: %v", err)
 	}
@@ -75,7 +75,7 @@ func (f *Front) initialize(ctx context.Context, key, principal string, params wi
 	if answer.Error != nil {
 		return nil, answer
 	}
-	s := &session{front: f, id: key, caller: caller{key, principal}, revision: revision, caps: caps.JSON(), logLevel: defaultLogLevel,
+	s := &session{front: f, id: key, caller: c, revision: revision, caps: caps.JSON(), logLevel: defaultLogLevel,
 		watched: map[string]bool{}, calls: map[wire.ID]context.CancelCauseFunc{}, asks: map[wire.ID]chan plugins.Answer{}}
 	if hasInfo {
 		s.info = info.JSON()
@@ -249,11 +249,34 @@ func (s *session) watch(ctx context.Context, m wire.Message) plugins.Answer {
 	if perr != nil {
 		return plugins.Answer{Error: perr}
 	}
-	r := gateway.Request{Method: m.Method, Params: params, Meta: meta, Session: s.caller.session, Principal: s.caller.principal}
-	if err := do(ctx, r, uri); err != nil {
-		return plugins.Answer{Error: asError(err)}
+	if err := do(ctx, s.from().request(m, s.revision, params, meta), uri); err != nil {
+		perr := asError(err)
+		if on && perr.Code == plugins.CodeDenied {
+			s.unwatch(uri)
+		}
+		return plugins.Answer{Error: perr}
 	}
 	return emptyResult
+}
+
+func (s *session) unwatch(uri string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.watched, uri)
+}
+
+// from is who speaks in the session, by the latest authentication.
+func (s *session) from() caller {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.caller
+}
+
+// renew takes what the latest authentication says; the subject is the same.
+func (s *session) renew(p Principal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.caller.principal = p
 }
 
 func (s *session) setWatched(uri string, on bool) *plugins.Error {
@@ -286,13 +309,11 @@ func (s *session) rounds(ctx context.Context, m wire.Message, out link) plugins.
 	if perr != nil {
 		return plugins.Answer{Error: perr}
 	}
+	from := s.from()
 	for range maxRounds {
-		answer := s.front.gw.Handle(ctx, gateway.Request{
-			Method: m.Method, Params: params, Meta: meta, Session: s.caller.session, Principal: s.caller.principal,
-			Notify: func(n plugins.Notification) {
-				s.front.logError("notify", s.notify(out, n))
-			},
-		})
+		r := from.request(m, s.revision, params, meta)
+		r.Notify = func(n plugins.Notification) { s.front.logError("notify", s.notify(out, n)) }
+		answer := s.front.gw.Handle(ctx, r)
 		if answer.Error != nil {
 			return answer
 		}

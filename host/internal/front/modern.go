@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
@@ -41,20 +42,18 @@ func (f *Front) modern(ctx context.Context, c caller, m wire.Message, send func(
 	}
 	switch {
 	case m.Method == methodListen:
-		return f.listen(ctx, c, m, send)
+		return f.listen(ctx, c.request(m, meta.Version, m.Params, meta), m, send)
 	case removed[m.Method]:
 		return methodNotFound(m.Method)
 	}
-	return f.gw.Handle(ctx, gateway.Request{
-		Method: m.Method, Params: m.Params, Meta: meta,
-		Session: c.session, Principal: c.principal,
-		// What is for event streams of older revisions means nothing here.
-		Notify: func(n plugins.Notification) {
-			if n.Method != plugins.NotifyCloseStream {
-				send(n)
-			}
-		},
-	})
+	r := c.request(m, meta.Version, m.Params, meta)
+	// What is for event streams of older revisions means nothing here.
+	r.Notify = func(n plugins.Notification) {
+		if n.Method != plugins.NotifyCloseStream {
+			send(n)
+		}
+	}
+	return f.gw.Handle(ctx, r)
 }
 
 // unsupported is the error for a revision that is not served.
@@ -87,7 +86,7 @@ func (w filter) wants(ev gateway.Event) bool {
 }
 
 // listen serves a subscription until the client ends it or the host closes.
-func (f *Front) listen(ctx context.Context, c caller, m wire.Message, send func(plugins.Notification)) plugins.Answer {
+func (f *Front) listen(ctx context.Context, r gateway.Request, m wire.Message, send func(plugins.Notification)) plugins.Answer {
 	asked, ok, err := m.Params.GetObject("notifications")
 	if err != nil || !ok {
 		return fail(plugins.CodeInvalidParams, "Invalid params: notifications: want an object")
@@ -104,8 +103,9 @@ func (f *Front) listen(ctx context.Context, c caller, m wire.Message, send func(
 	// happens after it is missed.
 	sub := f.gw.Events().Subscribe(want.wants)
 	defer sub.Close()
-	r := gateway.Request{Method: m.Method, Params: m.Params, Session: c.session, Principal: c.principal}
-	defer f.watch(ctx, r, want.order)()
+	watched := f.watch(ctx, r, want.order)
+	defer watched.stop()
+	agreed = watched.agreed(agreed, want.order)
 	id := wire.Object{}.Set(plugins.MetaSubscriptionID, m.ID.JSON()).JSON()
 	send(plugins.Notification{Method: notifyAcked, Params: wire.Object{}.Set("_meta", id).Set("notifications", agreed.JSON()).JSON()})
 	for {
@@ -116,30 +116,53 @@ func (f *Front) listen(ctx context.Context, c caller, m wire.Message, send func(
 			return plugins.Answer{Result: wire.Object{}.SetString("resultType", plugins.ResultComplete).Set("_meta", id).JSON()}
 		case <-sub.Ready():
 			for _, ev := range sub.Take() {
-				send(notification(ev, id))
+				if !watched.denied[ev.URI] {
+					send(notification(ev, id))
+				}
 			}
 		}
 	}
 }
 
-// watch has resources watched at their servers; the returned function ends that.
-// A resource that cannot be watched there can still change in a call.
-func (f *Front) watch(ctx context.Context, r gateway.Request, uris []string) (stop func()) {
+// watches are the resources that are watched for a subscription.
+type watches struct {
+	stop   func()          // ends that
+	denied map[string]bool // by the policy: the client does not hear of them
+}
+
+// watch has resources watched at their servers. One that cannot be watched there
+// can still change in a call, but one that the policy denies is not told of.
+func (f *Front) watch(ctx context.Context, r gateway.Request, uris []string) watches {
 	var watched []string
+	denied := map[string]bool{}
 	for _, uri := range uris {
 		if err := f.gw.Watch(ctx, r, uri); err != nil {
+			denied[uri] = asError(err).Code == plugins.CodeDenied
 			f.log.Debug("a resource cannot be watched at its server", "uri", uri, "error", err)
 			continue
 		}
 		watched = append(watched, uri)
 	}
-	return func() {
+	return watches{denied: denied, stop: func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unwatchTimeout)
 		defer cancel()
 		for _, uri := range watched {
 			f.logError("unwatch", f.gw.Unwatch(ctx, r, uri))
 		}
+	}}
+}
+
+// agreed is what is honoured of a filter without what was denied.
+func (w watches) agreed(agreed wire.Object, uris []string) wire.Object {
+	allowed := slices.DeleteFunc(slices.Clone(uris), func(uri string) bool { return w.denied[uri] })
+	if len(allowed) == len(uris) {
+		return agreed
 	}
+	list := make([]json.RawMessage, len(allowed))
+	for i, uri := range allowed {
+		list[i] = wire.Quote(uri)
+	}
+	return agreed.Set("resourceSubscriptions", joinJSON(list))
 }
 
 // unwatchTimeout bounds what is done at a server after its subscriber has gone.

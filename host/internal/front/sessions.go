@@ -76,13 +76,14 @@ func (t *sessionTable) evictLocked() bool {
 
 // use returns the session with an id that belongs to the principal, counted as
 // busy until release. A session of another principal is as good as none.
-func (t *sessionTable) use(id, principal string) (h *httpSession, release func(), ok bool) {
+func (t *sessionTable) use(id string, principal Principal) (h *httpSession, release func(), ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	h, ok = t.byID[id]
-	if !ok || h.caller.principal != principal {
+	if !ok || h.from().principal.Subject != principal.Subject {
 		return nil, nil, false
 	}
+	h.renew(principal)
 	h.busy++
 	return h, func() {
 		t.mu.Lock()

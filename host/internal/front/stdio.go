@@ -3,11 +3,13 @@ package front
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -19,7 +21,7 @@ import (
 func (f *Front) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	c := &conn{front: f, out: out, stop: cancel, calls: map[wire.ID]context.CancelCauseFunc{}}
+	c := &conn{front: f, out: out, stop: cancel, caller: caller{conversation: "stdio " + rand.Text(), ends: true, transport: gate.TransportStdio}, calls: map[wire.ID]context.CancelCauseFunc{}}
 	c.hung, c.hangUp = context.WithCancel(ctx)
 	lines := make(chan line)
 	go readLines(ctx, in, f.cfg.MaxMessageBytes, lines)
@@ -29,6 +31,7 @@ func (f *Front) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) err
 		cancel(err)
 	}
 	c.wg.Wait()
+	f.gw.EndConversation(c.caller.conversation)
 	if s := c.legacy(); s != nil {
 		s.close()
 	}
@@ -99,9 +102,10 @@ func trimEnd(b []byte) []byte {
 // conn is one client on stdio. Requests of the stateless era and of a session
 // can come on one connection.
 type conn struct {
-	front *Front
-	stop  context.CancelCauseFunc
-	wg    sync.WaitGroup // requests in flight
+	front  *Front
+	caller caller
+	stop   context.CancelCauseFunc
+	wg     sync.WaitGroup // requests in flight
 	// hung is done once there is no more input, and with it nobody who answers
 	// us or listens on.
 	hung   context.Context
@@ -194,7 +198,7 @@ func (c *conn) badResponse(m wire.Message, err error) {
 
 // open begins the session of an older revision.
 func (c *conn) open(ctx context.Context, m wire.Message, done func(plugins.Answer)) {
-	s, answer := c.front.initialize(ctx, "", "", m.Params)
+	s, answer := c.front.initialize(ctx, "", c.caller, m.Params)
 	done(answer)
 	if s == nil {
 		return
@@ -238,7 +242,7 @@ func (c *conn) startModern(ctx context.Context, m wire.Message, done func(plugin
 		cancel(nil)
 	}
 	c.run(ctx, end, done, func() plugins.Answer {
-		return c.front.modern(ctx, caller{}, m, func(n plugins.Notification) {
+		return c.front.modern(ctx, c.caller, m, func(n plugins.Notification) {
 			c.front.logError("notify", c.sendNotification(ctx, n))
 		})
 	})

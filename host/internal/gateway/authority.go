@@ -1,12 +1,11 @@
 package gateway
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 
-	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -14,14 +13,14 @@ import (
 
 // authority is what the guest holds for a message: nothing without capabilities,
 // and otherwise what was granted, narrowed by what its own tool says of itself.
-func (t target) authority(r Request) *runtime.Authority {
+func (t target) authority(r Request, c *gate.Call) *runtime.Authority {
 	if t.server.capabilities == nil {
 		return nil
 	}
 	return t.server.capabilities.Authority(effect.Call{
 		Server: t.server.name, Method: r.Method, Tool: t.tool.Key, Principal: r.Principal,
 		ReadOnly: readOnly(t.tool),
-		Decide:   func(context.Context, *cel.Effect, []string) error { return nil }, // until there is a gate
+		Decide:   c.Effect,
 	})
 }
 

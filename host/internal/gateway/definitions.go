@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
@@ -27,17 +28,29 @@ type listSpec struct {
 	member     string // of the result that holds the items
 	key        string // member of an item that identifies it
 	list       func(*plugins.Definitions) *plugins.List
+	index      int // in lists
 }
 
-var lists = []listSpec{
+var lists = [...]listSpec{
 	{plugins.MethodListTools, "tools", "tools", "name",
-		func(d *plugins.Definitions) *plugins.List { return &d.Tools }},
+		func(d *plugins.Definitions) *plugins.List { return &d.Tools }, 0},
 	{plugins.MethodListPrompts, "prompts", "prompts", "name",
-		func(d *plugins.Definitions) *plugins.List { return &d.Prompts }},
+		func(d *plugins.Definitions) *plugins.List { return &d.Prompts }, 1},
 	{plugins.MethodListResources, "resources", "resources", "uri",
-		func(d *plugins.Definitions) *plugins.List { return &d.Resources }},
+		func(d *plugins.Definitions) *plugins.List { return &d.Resources }, 2},
 	{plugins.MethodListResourceTemplates, "resources", "resourceTemplates", "uriTemplate",
-		func(d *plugins.Definitions) *plugins.List { return &d.ResourceTemplates }},
+		func(d *plugins.Definitions) *plugins.List { return &d.ResourceTemplates }, 3},
+}
+
+// subject is a definition of the list as policies see it.
+func (l listSpec) subject(key string) gate.Subject {
+	switch l.capability {
+	case "tools":
+		return gate.Subject{Tool: key}
+	case "prompts":
+		return gate.Subject{Prompt: key}
+	}
+	return gate.Subject{Resource: key}
 }
 
 // listFor returns the list that a method asks for.

@@ -3,9 +3,10 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
-	"github.com/mcpwasm/mcpwasm/host/internal/seal"
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -14,14 +15,15 @@ import (
 // target is the server that a message is for, and the message in that server's
 // own names. The server must be released.
 type target struct {
-	server *Server
-	set    *definitionSet
-	defs   *plugins.Definitions
-	params wire.Object
-	tool   plugins.Definition // where the message calls one
+	server  *Server
+	defs    *definitionSet
+	params  wire.Object
+	own     string // the server's own name for what the message names
+	subject gate.Subject
+	tool    plugins.Definition // where the message calls one
 }
 
-// forward has a guest answer a message.
+// forward has a guest answer a message, as far as the policy lets it.
 func (g *Gateway) forward(ctx context.Context, r Request) (wire.Object, error) {
 	if err := r.Params.CheckNames("_meta", "name", "arguments", "uri", "ref", "argument", "context", "inputResponses", "requestState"); err != nil {
 		return wire.Object{}, invalidParams("%v", err)
@@ -31,36 +33,56 @@ func (g *Gateway) forward(ctx context.Context, r Request) (wire.Object, error) {
 		return wire.Object{}, err
 	}
 	defer t.server.release()
-	if t.params, err = g.openState(r, t); err != nil {
+	result, err := g.decided(ctx, r, t)
+	if stop, ok := errors.AsType[*gate.Stop](err); ok {
+		if stop.Err != nil {
+			return wire.Object{}, stop.Err
+		}
+		return setServerInfo(stop.Result, t.defs.own.ServerInfo), nil
+	}
+	return result, err
+}
+
+// decided asks the policy, then the guest, then the policy again. An error can be a
+// *gate.Stop.
+func (g *Gateway) decided(ctx context.Context, r Request, t target) (wire.Object, error) {
+	call, err := g.cfg.Gate.Open(ctx, t.defs.seen, t.request(r))
+	if err != nil {
+		return wire.Object{}, err
+	}
+	defer call.Close()
+	if err := call.Decide(ctx); err != nil {
 		return wire.Object{}, err
 	}
 	answer, err := t.server.guest.Handle(ctx, runtime.Call{
-		Message:   plugins.Message{Method: r.Method, Params: t.params.JSON()},
+		Message:   plugins.Message{Method: r.Method, Params: call.Params().JSON()},
 		Session:   r.Session,
-		Authority: t.authority(r),
-		Notify:    t.server.filter(r),
+		Authority: t.authority(r, call),
+		Notify:    t.server.filter(ctx, r, call),
 	})
 	answer = t.server.scrubAnswer(answer)
-	switch {
-	case err != nil:
-		return wire.Object{}, t.server.scrubFailure(err)
-	case answer.Error != nil:
-		return wire.Object{}, answer.Error
-	}
-	result, err := wire.ParseObject(answer.Result)
-	if err == nil {
-		err = result.CheckNames("resultType", "_meta", "ttlMs", "cacheScope", "inputRequests", "requestState")
-	}
 	if err != nil {
-		return wire.Object{}, fmt.Errorf("server %q: result: %w", t.server.name, err)
+		answer.Error = asError(t.server.scrubFailure(err))
 	}
-	return g.result(r, t, result)
+	if answer.Error != nil {
+		left, err := call.Error(ctx, answer.Error)
+		if err != nil {
+			return wire.Object{}, err
+		}
+		return wire.Object{}, left
+	}
+	return g.result(ctx, r, t, call, answer.Result)
 }
 
-// binding is what a state that the server gives or gets is good for.
-func (t target) binding(r Request) seal.Binding {
-	return seal.Binding{Server: t.server.name + "@" + t.server.identity, Principal: r.Principal,
-		Method: r.Method, Digest: seal.Digest(t.params)}
+// request is the message as the gate sees it.
+func (t target) request(r Request) gate.Request {
+	return gate.Request{
+		Method: r.Method, Params: t.params, Subject: t.subject, Identity: t.server.identity,
+		Principal: r.principal(), ID: r.ID, Revision: r.Revision, Transport: r.Transport,
+		Session: r.Conversation, Ends: r.Ends,
+		CanAsk: missingCapability(r.Meta.Client, "elicitation/create", wire.Object{}) == nil,
+		Scrub:  t.server.scrub,
+	}
 }
 
 // target finds the server that a message is for and checks the parameters that
@@ -95,25 +117,23 @@ func (g *Gateway) named(ctx context.Context, r Request, capability string, list 
 	if v, ok := r.Params.Get("arguments"); ok && wire.KindOf(v) != "an object" {
 		return target{}, invalidParams("arguments: want an object, have %s", wire.KindOf(v))
 	}
-	var own string
-	t, err := g.owner(ctx, capability, nameSeparator, func(n string) (wire.Object, error) {
-		own = n
-		return r.Params.SetString("name", n), nil
+	t, err := g.owner(ctx, capability, nameSeparator, func(own string) (wire.Object, error) {
+		return r.Params.SetString("name", own), nil
 	}, name)
 	if err != nil {
 		return t, err
 	}
-	def, ok := list(t.defs).Find(own)
+	def, ok := list(t.defs.own).Find(t.own)
 	if !ok {
 		t.server.release()
 		return target{}, invalidParams("unknown %s %q", capability[:len(capability)-1], name)
 	}
-	if err := t.set.checkArguments(capability, def, t.params); err != nil {
+	if err := t.defs.checkArguments(capability, def, t.params); err != nil {
 		t.server.release()
 		return target{}, err
 	}
-	if capability == "tools" {
-		t.tool = def
+	if t.subject.Prompt = t.own; capability == "tools" {
+		t.tool, t.subject = def, gate.Subject{Tool: t.own}
 	}
 	return t, nil
 }
@@ -125,9 +145,11 @@ func (g *Gateway) addressed(ctx context.Context, r Request) (target, error) {
 	if err != nil || !ok {
 		return target{}, wantString("uri", err)
 	}
-	return g.owner(ctx, "resources", uriSeparator, func(own string) (wire.Object, error) {
+	t, err := g.owner(ctx, "resources", uriSeparator, func(own string) (wire.Object, error) {
 		return r.Params.SetString("uri", own), nil
 	}, uri)
+	t.subject.Resource = t.own
+	return t, err
 }
 
 // completed finds the server of a prompt's or template's argument.
@@ -151,9 +173,13 @@ func (g *Gateway) completed(ctx context.Context, r Request) (target, error) {
 	if err != nil || !ok {
 		return target{}, wantString("ref: "+member, err)
 	}
-	return g.owner(ctx, "completions", sep, func(own string) (wire.Object, error) {
+	t, err := g.owner(ctx, "completions", sep, func(own string) (wire.Object, error) {
 		return r.Params.Set("ref", ref.SetString(member, own).JSON()), nil
 	}, name)
+	if t.subject.Prompt = t.own; member == "uri" {
+		t.subject = gate.Subject{Resource: t.own}
+	}
+	return t, err
 }
 
 // owner finds the server of an exposed name (none: the only server), checks that
@@ -179,7 +205,7 @@ func (g *Gateway) owner(ctx context.Context, capability, sep string, rename func
 		s.release()
 		return target{}, err
 	}
-	return target{server: s, set: d, defs: d.own, params: params}, nil
+	return target{server: s, defs: d, params: params, own: own}, nil
 }
 
 // meant suggests the exposed name of the one tool or prompt that a server itself
@@ -212,28 +238,16 @@ func wantString(name string, err error) error {
 	return invalidParams("missing %s", name)
 }
 
-// openState replaces the sealed state of a retry by the guest's own.
-func (g *Gateway) openState(r Request, t target) (wire.Object, error) {
-	params := t.params
-	if v, ok := params.Get("inputResponses"); ok && wire.KindOf(v) != "an object" {
-		return params, invalidParams("inputResponses: want an object, have %s", wire.KindOf(v))
+// result makes a guest's result one that the client may see: the policy decides on
+// it as the guest has said it.
+func (g *Gateway) result(ctx context.Context, r Request, t target, call *gate.Call, raw json.RawMessage) (wire.Object, error) {
+	result, err := wire.ParseObject(raw)
+	if err == nil {
+		err = result.CheckNames("resultType", "_meta", "ttlMs", "cacheScope", "inputRequests", "requestState")
 	}
-	sealed, ok, err := params.GetString("requestState")
 	if err != nil {
-		return params, invalidParams("%v", err)
+		return wire.Object{}, fmt.Errorf("server %q: result: %w", t.server.name, err)
 	}
-	if !ok {
-		return params, nil
-	}
-	state, err := g.cfg.Sealer.Open(t.binding(r), sealed)
-	if err != nil {
-		return params, invalidParams("%v", err)
-	}
-	return params.SetString("requestState", state), nil
-}
-
-// result makes a guest's result one that the client may see.
-func (g *Gateway) result(r Request, t target, result wire.Object) (wire.Object, error) {
 	kind, ok, err := result.GetString("resultType")
 	if err != nil {
 		return result, fmt.Errorf("server %q: %w", t.server.name, err)
@@ -241,9 +255,12 @@ func (g *Gateway) result(r Request, t target, result wire.Object) (wire.Object, 
 	if !ok {
 		result, kind = result.SetString("resultType", plugins.ResultComplete), plugins.ResultComplete
 	}
+	if result, err = call.Answer(ctx, result); err != nil {
+		return result, err
+	}
 	switch {
 	case kind == plugins.ResultInputRequired:
-		if result, err = g.inputRequired(r, t, result); err != nil {
+		if result, err = inputRequired(r, t, call, result); err != nil {
 			return result, err
 		}
 	case r.Method == plugins.MethodReadResource:
@@ -252,7 +269,7 @@ func (g *Gateway) result(r Request, t target, result wire.Object) (wire.Object, 
 	if g.cfg.Prefix {
 		result = prefixURIs(t.server.name, r.Method, result)
 	}
-	return setServerInfo(result, t.defs.ServerInfo), nil
+	return setServerInfo(result, t.defs.own.ServerInfo), nil
 }
 
 // defaultHints adds the caching hints that resources/read must have.
@@ -267,7 +284,7 @@ func defaultHints(result wire.Object) wire.Object {
 }
 
 // inputRequired checks what a guest wants of the client and seals its state.
-func (g *Gateway) inputRequired(r Request, t target, result wire.Object) (wire.Object, error) {
+func inputRequired(r Request, t target, call *gate.Call, result wire.Object) (wire.Object, error) {
 	fault := func(format string, args ...any) error {
 		return plugins.Errorf(plugins.CodeInternalError, "server %q: input_required: "+format, append([]any{t.server.name}, args...)...)
 	}
@@ -294,8 +311,8 @@ func (g *Gateway) inputRequired(r Request, t target, result wire.Object) (wire.O
 			}
 		}
 	}
-	if hasState {
-		result = result.SetString("requestState", g.cfg.Sealer.Seal(t.binding(r), state))
+	if sealed, ok := call.Seal(state, hasState); ok {
+		result = result.SetString("requestState", sealed)
 	}
 	return result, nil
 }
@@ -331,7 +348,7 @@ func checkInput(client wire.Object, m wire.Member, fault func(string, ...any) er
 // filter returns what takes a guest's notifications for one message: progress
 // with the client's own token, log messages that the client asked for; what is
 // about the server goes to everybody who listens.
-func (s *Server) filter(r Request) func(plugins.Notification) {
+func (s *Server) filter(ctx context.Context, r Request, call *gate.Call) func(plugins.Notification) {
 	meta, _, _ := r.Params.GetObject("_meta")
 	rawToken, _ := meta.Get(plugins.MetaProgressToken)
 	token, hasToken := wire.ParseID(rawToken)
@@ -357,35 +374,62 @@ func (s *Server) filter(r Request) func(plugins.Notification) {
 			s.Signal(r.Session, n)
 			return
 		}
-		if r.Notify != nil {
-			r.Notify(n)
+		if r.Notify == nil {
+			return
 		}
+		if n.Method != plugins.NotifyCloseStream {
+			var ok bool
+			if n, ok = call.Notification(ctx, n, params); !ok {
+				return
+			}
+		}
+		r.Notify(n)
 	}
 }
 
-// Watch asks the server of a resource to tell when it is updated. r says who
-// asks, and with what metadata.
+// methodSubscribe is what policies are told of whoever wants to hear of a resource,
+// in whatever revision.
+const methodSubscribe = "resources/subscribe"
+
+// Watch asks the server of a resource to tell when it is updated, if the policy
+// lets the client know. r says who asks, and with what metadata. A denial is a
+// *plugins.Error with [plugins.CodeDenied].
 func (g *Gateway) Watch(ctx context.Context, r Request, exposed string) error {
-	return g.watch(ctx, r, exposed, Guest.Subscribe)
+	return g.watch(ctx, r, exposed, Guest.Subscribe, g.mayWatch)
 }
 
 // Unwatch takes a Watch back.
 func (g *Gateway) Unwatch(ctx context.Context, r Request, exposed string) error {
-	return g.watch(ctx, r, exposed, Guest.Unsubscribe)
+	return g.watch(ctx, r, exposed, Guest.Unsubscribe, nil)
 }
 
-func (g *Gateway) watch(ctx context.Context, r Request, exposed string, do func(Guest, context.Context, runtime.Call, string) error) error {
-	var own string
-	t, err := g.owner(ctx, "resources", uriSeparator, func(n string) (wire.Object, error) {
-		own = n
-		return r.Params, nil
-	}, exposed)
+func (g *Gateway) watch(ctx context.Context, r Request, exposed string, do func(Guest, context.Context, runtime.Call, string) error,
+	may func(context.Context, Request, target) error) error {
+	t, err := g.owner(ctx, "resources", uriSeparator, func(string) (wire.Object, error) { return r.Params, nil }, exposed)
 	if err != nil {
 		return err
 	}
 	defer t.server.release()
+	if may != nil {
+		if err := may(ctx, r, t); err != nil {
+			return err
+		}
+	}
 	return t.server.scrubFailure(do(t.server.guest, ctx, runtime.Call{
 		Message: plugins.Message{Method: r.Method, Params: t.params.JSON()},
 		Session: r.Session,
-	}, own))
+	}, t.own))
+}
+
+func (g *Gateway) mayWatch(ctx context.Context, r Request, t target) error {
+	t.subject.Resource, r.Method = t.own, methodSubscribe
+	call, err := g.cfg.Gate.Open(ctx, t.defs.seen, t.request(r))
+	if err == nil {
+		defer call.Close()
+		err = call.Decide(ctx)
+	}
+	if stop, ok := errors.AsType[*gate.Stop](err); ok {
+		return stop.Err // only a call of a tool can end with a result
+	}
+	return err
 }

@@ -16,7 +16,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/mcpwasm/mcpwasm/host/internal/seal"
+	"github.com/mcpwasm/mcpwasm/cel"
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -34,8 +35,9 @@ type Config struct {
 	Info json.RawMessage
 	// PageSize is the number of definitions on a page of a list.
 	PageSize int
-	Sealer   *seal.Sealer
-	Log      *slog.Logger
+	// Gate is where the policy is asked.
+	Gate *gate.Gate
+	Log  *slog.Logger
 }
 
 // Gateway routes messages to servers, safe for concurrent use.
@@ -67,6 +69,7 @@ func (g *Gateway) Replace(servers []*Server) (gone []*Server) {
 	servers = slices.Clone(servers)
 	slices.SortFunc(servers, func(a, b *Server) int { return strings.Compare(a.name, b.name) })
 	for _, s := range servers {
+		s.gate = g.cfg.Gate
 		s.changed = func(ev Event) {
 			if ev.URI != "" && g.cfg.Prefix {
 				ev.URI = joinName(s.name, uriSeparator, ev.URI)
@@ -78,17 +81,37 @@ func (g *Gateway) Replace(servers []*Server) (gone []*Server) {
 	old := g.servers
 	g.servers = servers
 	g.mu.Unlock()
+	for _, s := range servers {
+		if d := s.defs.Load(); d != nil && !slices.Contains(old, s) {
+			g.cfg.Gate.CheckServer(d.seen)
+		}
+	}
 	for _, s := range old {
 		if !slices.Contains(servers, s) {
 			gone = append(gone, s)
 		}
 	}
 	if len(old) > 0 {
-		for _, method := range []string{plugins.NotifyToolsListChanged, plugins.NotifyPromptsListChanged, plugins.NotifyResourcesListChanged} {
-			g.events.Publish(Event{Method: method})
-		}
+		g.listsChanged()
 	}
 	return gone
+}
+
+// SetPolicy has another policy decide from now on.
+func (g *Gateway) SetPolicy(p gate.Policy) {
+	g.cfg.Gate.SetPolicy(p)
+	for _, s := range g.Servers() {
+		if d := s.defs.Load(); d != nil {
+			g.cfg.Gate.CheckServer(d.seen)
+		}
+	}
+	g.listsChanged()
+}
+
+func (g *Gateway) listsChanged() {
+	for _, method := range []string{plugins.NotifyToolsListChanged, plugins.NotifyPromptsListChanged, plugins.NotifyResourcesListChanged} {
+		g.events.Publish(Event{Method: method})
+	}
 }
 
 // Retire waits for the messages that servers still work on and closes them.
@@ -100,14 +123,18 @@ func (g *Gateway) Retire(ctx context.Context, servers []*Server) error {
 	return errors.Join(errs...)
 }
 
-// CloseSession ends what servers keep for a session.
+// CloseSession ends what servers keep for a session, and what policies do.
 func (g *Gateway) CloseSession(session string) {
+	g.EndConversation(session)
 	for _, s := range g.Servers() {
 		if s.guest != nil {
 			s.guest.CloseSession(session)
 		}
 	}
 }
+
+// EndConversation forgets what policies keep for a conversation.
+func (g *Gateway) EndConversation(key string) { g.cfg.Gate.CloseSession(key) }
 
 // acquire returns the server with a name, counted as busy until release.
 func (g *Gateway) acquire(name string) (s *Server, ok bool) {
@@ -126,17 +153,34 @@ func (s *Server) release() { s.inflight.Done() }
 
 // Request is one message of a client on its way to a guest.
 type Request struct {
-	Method    string
-	Params    wire.Object // checked, with the _meta that Meta was read from
-	Meta      Meta
-	Session   string // key of the session that the client speaks in
-	Principal string // subject of the authenticated caller, "" where there is none
-	Claims    map[string]any
-	ID        string // the client's, as text; "" for calls from Go
-	Revision  string // that the client speaks, whatever the front made of it
-	Transport string // "stdio", "http" or "go"
+	Method  string
+	Params  wire.Object // checked, with the _meta that Meta was read from
+	Meta    Meta
+	Session string // key of the session that the client speaks in, for guests
+	// Conversation is the key of what policies remember between messages, which
+	// nobody else has: the session, the connection, or where every message stands for
+	// itself the principal. Ends says that the conversation has an end, so that
+	// something can be allowed until then.
+	Conversation string
+	Ends         bool
+	Principal    string // subject of the authenticated caller, "" where there is none
+	Claims       map[string]any
+	ID           string // the client's, as text; "" for calls from Go
+	Revision     string // that the client speaks, whatever the front made of it
+	Transport    string // one of the gate's
 	// Notify takes progress and log messages, in order. Nil drops them.
 	Notify func(plugins.Notification)
+}
+
+// principal is who asks, as policies see it.
+func (r Request) principal() cel.Principal {
+	p := cel.Principal{Subject: r.Principal, Claims: r.Claims}
+	meta, _, _ := r.Params.GetObject("_meta")
+	if info, ok, err := meta.GetObject(plugins.MetaClientInfo); ok && err == nil {
+		p.Client.Name, _, _ = info.GetString("name")
+		p.Client.Version, _, _ = info.GetString("version")
+	}
+	return p
 }
 
 // Handle answers one message.
@@ -144,7 +188,7 @@ func (g *Gateway) Handle(ctx context.Context, r Request) plugins.Answer {
 	var result wire.Object
 	var err error
 	if spec, ok := listFor(r.Method); ok {
-		result, err = g.list(ctx, spec, r.Params)
+		result, err = g.list(ctx, spec, r)
 	} else if r.Method == plugins.MethodDiscover {
 		result, err = g.discover(ctx)
 	} else {

@@ -12,7 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/mcpwasm/mcpwasm/host/internal/seal"
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
+	"github.com/mcpwasm/mcpwasm/host/internal/gate/gatetest"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -81,12 +82,13 @@ func newGuest(name string) *scripted {
 
 func newGateway(t testing.TB, prefix bool, guests map[string]Guest) *Gateway {
 	t.Helper()
-	sealer, err := seal.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return newGatewayAt(t, gatetest.Open(), prefix, guests)
+}
+
+func newGatewayAt(t testing.TB, at *gate.Gate, prefix bool, guests map[string]Guest) *Gateway {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	g := New(Config{Prefix: prefix, Versions: []string{"2026-07-28"}, Info: json.RawMessage(`{"name":"gw","version":"1"}`), PageSize: 100, Sealer: sealer, Log: log})
+	g := New(Config{Prefix: prefix, Versions: []string{"2026-07-28"}, Info: json.RawMessage(`{"name":"gw","version":"1"}`), PageSize: 100, Gate: at, Log: log})
 	var servers []*Server
 	for name, guest := range guests {
 		s := NewServer(name, log, nil)

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/cel"
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
@@ -28,9 +30,21 @@ const (
 	listRetry = 30 * time.Second // until a server that failed is asked again
 )
 
-// each calls f with what every server that works says about itself. Of several,
-// one that does not work, or not yet, is passed over.
+// each calls f with what every server that works says about itself, as clients see
+// it. Of several, one that does not work, or not yet, is passed over.
 func (g *Gateway) each(ctx context.Context, f func(s *Server, d *plugins.Definitions)) error {
+	return g.eachSet(ctx, func(s *Server, set *definitionSet) { f(s, g.face(set)) })
+}
+
+// face is what clients see of a server.
+func (g *Gateway) face(set *definitionSet) *plugins.Definitions {
+	if g.cfg.Prefix {
+		return set.prefixed
+	}
+	return set.own
+}
+
+func (g *Gateway) eachSet(ctx context.Context, f func(s *Server, set *definitionSet)) error {
 	servers := g.Servers()
 	if !g.cfg.Prefix {
 		for _, s := range servers {
@@ -38,7 +52,7 @@ func (g *Gateway) each(ctx context.Context, f func(s *Server, d *plugins.Definit
 			if err != nil {
 				return err
 			}
-			f(s, d.own)
+			f(s, d)
 		}
 		return nil
 	}
@@ -54,7 +68,7 @@ func (g *Gateway) each(ctx context.Context, f func(s *Server, d *plugins.Definit
 	all.Wait()
 	for i, s := range servers {
 		if sets[i] != nil {
-			f(s, sets[i].prefixed)
+			f(s, sets[i])
 		}
 	}
 	return ctx.Err()
@@ -90,7 +104,7 @@ func (g *Gateway) Definitions(ctx context.Context, server string) (plugins.Defin
 }
 
 // list answers one of the list methods.
-func (g *Gateway) list(ctx context.Context, spec listSpec, params wire.Object) (wire.Object, error) {
+func (g *Gateway) list(ctx context.Context, spec listSpec, r Request) (wire.Object, error) {
 	caps, err := g.capabilities(ctx)
 	if err != nil {
 		return wire.Object{}, err
@@ -98,15 +112,45 @@ func (g *Gateway) list(ctx context.Context, spec listSpec, params wire.Object) (
 	if !caps.Has(spec.capability) {
 		return wire.Object{}, methodNotFound(spec.method)
 	}
-	after, err := parseCursor(params)
+	after, err := parseCursor(r.Params)
 	if err != nil {
 		return wire.Object{}, err
 	}
-	var items []plugins.Definition
-	ttl, scope := int64(-1), "public"
-	err = g.each(ctx, func(_ *Server, d *plugins.Definitions) {
-		l := spec.list(d)
-		items = append(items, l.Items...)
+	items, ttl, scope, err := g.items(ctx, spec)
+	if err != nil {
+		return wire.Object{}, err
+	}
+	view := g.cfg.Gate.View()
+	if view.Varies() {
+		scope = "private"
+	}
+	page, next := paginate(items, after, g.cfg.PageSize, shower(ctx, view, spec, r.principal()))
+	if err := ctx.Err(); err != nil {
+		return wire.Object{}, err // what was not decided any more is not hidden
+	}
+	result := wire.Object{}.SetString("resultType", plugins.ResultComplete).Set(spec.member, joinRaw(page))
+	if next != "" {
+		result = result.SetString("nextCursor", next)
+	}
+	return g.finish(ctx, setHints(result, max(ttl, 0), scope)), nil
+}
+
+// item is a definition as clients see it, and where it stands in its server's own.
+type item struct {
+	plugins.Definition
+	set   *definitionSet
+	index int
+}
+
+// items returns all definitions of a list in order, with the hints of all.
+func (g *Gateway) items(ctx context.Context, spec listSpec) (items []item, ttl int64, scope string, err error) {
+	ttl, scope = -1, "public"
+	err = g.eachSet(ctx, func(_ *Server, set *definitionSet) {
+		l := spec.list(g.face(set))
+		items = slices.Grow(items, len(l.Items))
+		for i, d := range l.Items {
+			items = append(items, item{d, set, i})
+		}
 		hint := int64(defaultTTLMillis)
 		if l.TTLMillis != nil {
 			hint = *l.TTLMillis
@@ -118,39 +162,64 @@ func (g *Gateway) list(ctx context.Context, spec listSpec, params wire.Object) (
 			scope = "private"
 		}
 	})
-	if err != nil {
-		return wire.Object{}, err
-	}
-	slices.SortStableFunc(items, byKey)
-	page, next := paginate(items, after, g.cfg.PageSize)
-	result := wire.Object{}.SetString("resultType", plugins.ResultComplete).Set(spec.member, joinRaw(page))
-	if next != "" {
-		result = result.SetString("nextCursor", next)
-	}
-	return g.finish(ctx, setHints(result, max(ttl, 0), scope)), nil
+	slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(a.Key, b.Key) })
+	return items, ttl, scope, err
 }
 
-func byKey(a, b plugins.Definition) int { return cmp.Compare(a.Key, b.Key) }
+// shower returns what tells whether a definition is shown.
+func shower(ctx context.Context, view gate.View, spec listSpec, p cel.Principal) func(item) bool {
+	return func(i item) bool {
+		if view.Varies() {
+			return view.Shows(ctx, i.set.seen, spec.subject(spec.list(i.set.own).Items[i.index].Key), p)
+		}
+		return i.set.showsAll(ctx, view, spec)[i.index]
+	}
+}
 
-// paginate returns the items after a key, at most size of them, and the cursor
-// of the next page. A cursor is a key, not a position, so that a list that
-// changes between two pages loses nothing that was there all the time.
-func paginate(items []plugins.Definition, after string, size int) (page []plugins.Definition, next string) {
+// shown is what of a list everybody is shown by one policy.
+type shown struct {
+	view  gate.View
+	items []bool
+}
+
+// showsAll decides on a whole list, once for each policy.
+func (d *definitionSet) showsAll(ctx context.Context, view gate.View, spec listSpec) []bool {
+	if s := d.shown[spec.index].Load(); s != nil && s.view == view {
+		return s.items
+	}
+	s := &shown{view: view}
+	for _, def := range spec.list(d.own).Items {
+		s.items = append(s.items, view.Shows(ctx, d.seen, spec.subject(def.Key), cel.Principal{}))
+	}
+	if ctx.Err() == nil {
+		d.shown[spec.index].Store(s)
+	}
+	return s.items
+}
+
+// paginate returns the items after a key that are shown, at most size of them, and
+// the cursor of the next page. A cursor is a key, not a position, so that a list
+// that changes between two pages loses nothing that was there all the time.
+func paginate(items []item, after string, size int, shows func(item) bool) (page []plugins.Definition, next string) {
 	start := 0
 	if after != "" {
-		start, _ = slices.BinarySearchFunc(items, after, func(d plugins.Definition, k string) int {
-			if d.Key <= k {
+		start, _ = slices.BinarySearchFunc(items, after, func(i item, k string) int {
+			if i.Key <= k {
 				return -1
 			}
 			return 1
 		})
 	}
-	page = items[start:]
-	if len(page) > size {
-		page = page[:size]
-		next = cursorPrefix + base64.RawURLEncoding.EncodeToString([]byte(page[size-1].Key))
+	for _, i := range items[start:] {
+		if !shows(i) {
+			continue
+		}
+		if len(page) == size {
+			return page, cursorPrefix + base64.RawURLEncoding.EncodeToString([]byte(page[size-1].Key))
+		}
+		page = append(page, i.Definition)
 	}
-	return page, next
+	return page, ""
 }
 
 const cursorPrefix = "k."

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
-	"github.com/mcpwasm/mcpwasm/host/internal/seal"
+	"github.com/mcpwasm/mcpwasm/host/internal/gate/gatetest"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -90,11 +90,7 @@ func TestScrubEverywhere(t *testing.T) {
 			cache := memory{}
 			s := NewServer("a", slog.New(slog.NewTextHandler(&log, nil)), cache)
 			s.Attach(tt.guest, "id", scrubbing{})
-			sealer, err := seal.New(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			g := New(Config{Versions: []string{"2026-07-28"}, PageSize: 100, Sealer: sealer, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			g := New(Config{Versions: []string{"2026-07-28"}, PageSize: 100, Gate: gatetest.Open(), Log: slog.New(slog.NewTextHandler(&log, nil))})
 			g.Replace([]*Server{s})
 			params, err := wire.ParseObject([]byte(`{"name":"run"}`))
 			if err != nil {
@@ -135,11 +131,7 @@ func TestScrubSignals(t *testing.T) {
 		t.Error("nothing was said")
 	}
 	t.Run("subscribing", func(t *testing.T) {
-		sealer, err := seal.New(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g := New(Config{Versions: []string{"2026-07-28"}, PageSize: 100, Sealer: sealer, Log: slog.New(slog.DiscardHandler)})
+		g := New(Config{Versions: []string{"2026-07-28"}, PageSize: 100, Gate: gatetest.Open(), Log: slog.New(slog.DiscardHandler)})
 		g.Replace([]*Server{s})
 		if err := g.Watch(t.Context(), Request{Method: "resources/subscribe"}, "test://r"); err == nil || strings.Contains(err.Error(), canary) {
 			t.Errorf("error %v", err)

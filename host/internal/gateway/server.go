@@ -13,7 +13,9 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/runtime"
@@ -48,6 +50,7 @@ type Server struct {
 	// Set once by Attach or Fail, before the gateway gets the server.
 	guest        Guest
 	capabilities Capabilities // may be nil: there are none
+	policies     *gate.Server // as policies see it
 	identity     string
 	err          error
 	pinned       bool // the guest has no say in its definitions
@@ -57,6 +60,7 @@ type Server struct {
 	defs     atomic.Pointer[definitionSet]
 	load     singleflight.Group
 	changed  func(Event) // set by the gateway
+	gate     *gate.Gate  // set by the gateway
 	inflight sync.WaitGroup
 
 	mu         sync.Mutex
@@ -78,7 +82,8 @@ type Cache interface {
 // must follow. cache may be nil.
 func NewServer(name string, log *slog.Logger, cache Cache) *Server {
 	s := &Server{name: name, log: log.With("server", name), cache: cache,
-		changed: func(Event) {}, stale: map[string]bool{}}
+		policies: gate.NewServer(gate.About{Server: cel.Server{Name: name}}),
+		changed:  func(Event) {}, stale: map[string]bool{}}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -89,6 +94,10 @@ func NewServer(name string, log *slog.Logger, cache Cache) *Server {
 func (s *Server) Attach(g Guest, identity string, c Capabilities) {
 	s.guest, s.identity, s.capabilities = g, identity, c
 }
+
+// Describe gives the server as policies see it; without, they see its name only. It
+// must come before Pin and Attach.
+func (s *Server) Describe(p *gate.Server) { s.policies = p }
 
 // Fail says why the server has no guest, in an error that names the server. It is
 // for the operator: it may name files of the host.
@@ -112,15 +121,17 @@ func (s *Server) Name() string { return s.name }
 // Err returns why the server has no guest, or nil.
 func (s *Server) Err() error { return s.err }
 
-// definitionSet is what a server said about itself, as it said it and as
-// clients see it behind a prefix.
+// definitionSet is what a server said about itself: as it said it, as clients see
+// it behind a prefix, and as policies see it.
 type definitionSet struct {
 	own      *plugins.Definitions
 	prefixed *plugins.Definitions
+	seen     *gate.Definitions
+	shown    [len(lists)]atomic.Pointer[shown]
 	declared sync.Map // "tools/name" → *arguments.Names, made when first called
 }
 
-func newDefinitionSet(name string, own *plugins.Definitions) *definitionSet {
+func newDefinitionSet(name string, own *plugins.Definitions, seen *gate.Definitions) *definitionSet {
 	prefixed := *own
 	for _, spec := range lists {
 		from, to := spec.list(own), spec.list(&prefixed)
@@ -129,7 +140,7 @@ func newDefinitionSet(name string, own *plugins.Definitions) *definitionSet {
 			to.Items[i] = exposed(name, spec, d)
 		}
 	}
-	return &definitionSet{own: own, prefixed: &prefixed}
+	return &definitionSet{own: own, prefixed: &prefixed, seen: seen}
 }
 
 // definitions returns what the server says about itself, asking the guest the
@@ -237,8 +248,15 @@ func (s *Server) accept(own *plugins.Definitions) (*definitionSet, error) {
 			return nil, s.blame(err)
 		}
 	}
-	d := newDefinitionSet(s.name, own)
+	seen, err := s.policies.Define(own)
+	if err != nil {
+		return nil, s.blame(err)
+	}
+	d := newDefinitionSet(s.name, own, seen)
 	s.defs.Store(d)
+	if s.gate != nil { // what is pinned is accepted before there is a gate
+		s.gate.CheckServer(seen)
+	}
 	return d, nil
 }
 

@@ -32,13 +32,13 @@ func newServer() *server.MCPServer {
 	s := server.NewMCPServer("calculator", "1.0.0",
 		server.WithToolCapabilities(false), server.WithLogging(), server.WithRecovery())
 	calc := calculator{s}
-	s.AddTool(mcp.NewTool("factorise",
+	s.AddTool(mcp.NewTool("factorise", mcp.WithReadOnlyHintAnnotation(true),
 		mcp.WithDescription("Splits a whole number into its prime factors."),
 		mcp.WithNumber("n", mcp.Required(), mcp.Description("a whole number from 2 to 10^12"))), calc.factorise)
-	s.AddTool(mcp.NewTool("sum_primes",
+	s.AddTool(mcp.NewTool("sum_primes", mcp.WithReadOnlyHintAnnotation(true),
 		mcp.WithDescription("Adds up the prime numbers below a limit."),
 		mcp.WithNumber("limit", mcp.Required(), mcp.Description("a whole number up to 10^6"))), calc.sumPrimes)
-	s.AddTool(mcp.NewTool("convert_temperature",
+	s.AddTool(mcp.NewTool("convert_temperature", mcp.WithReadOnlyHintAnnotation(true),
 		mcp.WithDescription("Converts degrees Celsius; asks for the unit when it is not given."),
 		mcp.WithNumber("celsius", mcp.Required()),
 		mcp.WithString("unit", mcp.Enum("fahrenheit", "kelvin"))), calc.convert)
