@@ -49,7 +49,7 @@ func asked(t *testing.T, c client, times int) {
 // everyPerson runs a test with somebody at a client of each era.
 func everyPerson(t *testing.T, p person, test func(t *testing.T, stateless bool, c client)) {
 	t.Helper()
-	everyEra(t, func(t *testing.T, e era, start func(*testing.T, ...string) target) {
+	everyEra(t, eras, func(t *testing.T, e era, start func(*testing.T, ...string) target) {
 		g := start(t, notesArgs(t.TempDir())...)
 		c := e.connect(t, g, p)
 		test(t, g.url != "" && c.hello().Revision >= modern, c)
@@ -146,10 +146,13 @@ func TestAskForEffect(t *testing.T) {
 					g := stdioTarget(t, "run", "--policy", policyFile(t, "ask-post", nil), "--allow-http", s.url, sample("fetch"))
 					c := e.connect(t, g, tc.person)
 					result := call(t, c, "post", map[string]any{"url": s.url + "/in", "text": "hello"})
-					if tc.sent == nil {
-						checkDenied(t, tc.name, result, "effect", "ask-post", "")
-					} else {
+					switch tc.person {
+					case once:
 						check(t, tc.name, result, `{"content":[{"type":"text"}]}`)
+					case declining:
+						checkDenied(t, tc.name, result, "effect", "ask-post", "declined")
+					case nobody: // the guest hears it, and says so
+						checkFailed(t, tc.name, result, "Denied by the policy (rule ask-post)", "this client cannot ask")
 					}
 					s.saw(t, tc.sent...)
 					leave(t, c)

@@ -29,16 +29,18 @@ func TestExfiltration(t *testing.T) {
 		notes, fetch string // labels
 		steps        []func(*agent)
 		denied       bool
+		eras         []era
 	}{
-		{"note then page", private, untrusted, []func(*agent){read, browse}, true},
-		{"page then note", private, untrusted, []func(*agent){browse, read}, true},
-		{"labels removed", none, none, []func(*agent){read, browse}, false},
-		{"flow allowed by name", private, permitted, []func(*agent){read, browse}, false},
-		{"note only", private, untrusted, []func(*agent){read}, false},
-		{"page only", private, untrusted, []func(*agent){browse}, false},
+		{"note then page", private, untrusted, []func(*agent){read, browse}, true, eras},
+		{"labels removed", none, none, []func(*agent){read, browse}, false, eras},
+		// What differs from these by the policy only is tried with fewer clients.
+		{"page then note", private, untrusted, []func(*agent){browse, read}, true, eras[:2]},
+		{"flow allowed by name", private, permitted, []func(*agent){read, browse}, false, eras[:1]},
+		{"note only", private, untrusted, []func(*agent){read}, false, eras[:1]},
+		{"page only", private, untrusted, []func(*agent){browse}, false, eras[:1]},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			everyEra(t, func(t *testing.T, e era, start func(*testing.T, ...string) target) {
+			everyEra(t, tc.eras, func(t *testing.T, e era, start func(*testing.T, ...string) target) {
 				a := newAgent(t, e, start, tc.notes, tc.fetch)
 				for _, step := range tc.steps {
 					step(a)

@@ -38,7 +38,7 @@ var transports = map[string]func(t *testing.T, args ...string) target{"stdio": s
 
 // everyEra runs a test with a client of each era over both transports. Each starts a
 // server of its own, because policies remember what happened.
-func everyEra(t *testing.T, test func(t *testing.T, e era, start func(*testing.T, ...string) target)) {
+func everyEra(t *testing.T, eras []era, test func(t *testing.T, e era, start func(*testing.T, ...string) target)) {
 	t.Helper()
 	for transport, start := range transports {
 		for _, e := range eras {
@@ -174,7 +174,7 @@ func checkFailed(t *testing.T, what string, result json.RawMessage, want ...stri
 // A policy decides on each request of the guest while it works, redirects included: the
 // grants would allow all of them.
 func TestPolicyDecidesEffects(t *testing.T) {
-	everyEra(t, func(t *testing.T, e era, start func(*testing.T, ...string) target) {
+	everyEra(t, eras, func(t *testing.T, e era, start func(*testing.T, ...string) target) {
 		other := newSite(t, nil)
 		allowed := newSite(t, map[string]http.HandlerFunc{
 			"/page":  text("Hello there."),
@@ -198,7 +198,7 @@ func TestPolicyDecidesEffects(t *testing.T) {
 // A policy that is changed under connected clients is in force at once, and they are
 // told. One that cannot be used changes nothing.
 func TestPolicyReload(t *testing.T) {
-	everyEra(t, func(t *testing.T, e era, start func(*testing.T, ...string) target) {
+	everyEra(t, eras, func(t *testing.T, e era, start func(*testing.T, ...string) target) {
 		file := policyFile(t, "all", nil)
 		c := e.connect(t, start(t, "run", "--policy", file, sample("fetch")), helpful)
 		request(t, c, "subscribe", map[string]any{"toolsListChanged": true})
@@ -231,7 +231,7 @@ func grantsConfig(t *testing.T, notesLabels, fetchLabels string, reach ...*site)
 		urls = append(urls, fmt.Sprintf("%q", s.url))
 	}
 	file := filepath.Join(t.TempDir(), "mcpwasm.yaml")
-	config := fmt.Sprintf("servers:\n  notes:\n    source: %q\n    kv: rw\n    labels: %s\n  fetch:\n    source: %q\n    http: [%s]\n    labels: %s\n",
+	config := fmt.Sprintf("servers:\n  notes:\n    source: %q\n    grants: {kv: rw}\n    labels: %s\n  fetch:\n    source: %q\n    grants: {http: [%s]}\n    labels: %s\n",
 		sample("notes"), notesLabels, sample("fetch"), strings.Join(urls, ", "), fetchLabels)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
