@@ -70,15 +70,17 @@ func (a *activation) addLabels(labels []string) {
 
 // ResolveName returns the value of a variable.
 func (a *activation) ResolveName(name string) (any, bool) {
-	i, ok := declared[name]
-	if !ok {
-		return nil, false
+	for _, i := range variables {
+		if declarations[i].path != name {
+			continue
+		}
+		v, err := a.value(i)
+		if err != nil {
+			return types.WrapErr(err), true
+		}
+		return v, true
 	}
-	v, err := a.value(i)
-	if err != nil {
-		return types.WrapErr(err), true
-	}
-	return v, true
+	return nil, false
 }
 
 // Parent returns nil: there are no other variables.

@@ -83,6 +83,10 @@ func TestDecide(t *testing.T) {
 			want: Allow, rule: "web"},
 		{name: "redact", phase: PhaseResult, rules: []string{`{name: hide, on: result, then: redact, redact: [secret]}`, allow},
 			in: func(in *Input) { in.Result = &Result{Text: "a secret"} }, want: Redact, rule: "hide"},
+		{name: "content that is made when it is read", phase: PhaseResult, rules: []string{`{name: ok, on: result, when: 'result.text == "x" && result.types == ["text"]', then: allow}`},
+			in: func(in *Input) {
+				in.Result = &Result{Content: func() ([]string, string) { return []string{"text"}, "x" }}
+			}, want: Allow, rule: "ok"},
 		{name: "hints have defaults", rules: []string{allow, `{name: no, on: call, when: 'tool.hints.destructive && tool.hints.openWorld && !tool.hints.readOnly && !tool.hints.idempotent && !has(tool.hints.destructive)', then: deny}`},
 			want: Deny, rule: "no", message: "it is not allowed"},
 		{name: "optional fields", rules: []string{allow, `{name: no, on: call, when: 'principal.claims.?role.orValue("none") == "none"', then: deny}`},

@@ -204,6 +204,18 @@ var declared = func() map[string]int {
 	return m
 }()
 
+// variables are the places of the variables in the declarations. They are few, and
+// looking through them is faster than a map.
+var variables = func() []int {
+	var places []int
+	for i := range declarations {
+		if of, _ := declarations[i].split(); of == "" {
+			places = append(places, i)
+		}
+	}
+	return places
+}()
+
 // in reports whether the declaration is known in a phase.
 func (d *declaration) in(phase Phase) bool { return slices.Contains(d.phases, phase) }
 

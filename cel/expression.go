@@ -106,7 +106,7 @@ func (c *checker) message(id int64, message string) string {
 		return c.undefined(id, m[1])
 	}
 	if m := noOverload.FindStringSubmatch(message); m != nil {
-		return c.noOverload(id, m[1], typeName(m[2]))
+		return c.noOverload(m[1], typeName(m[2]))
 	}
 	if m := mismatch.FindStringSubmatch(message); m != nil {
 		return fmt.Sprintf("this must be a %s, and is a %s", typeName(m[1]), typeName(m[2]))
@@ -175,7 +175,7 @@ func (c *checker) objectOf(id int64) string {
 	return ""
 }
 
-func (c *checker) noOverload(id int64, function, operands string) string {
+func (c *checker) noOverload(function, operands string) string {
 	m := operator.FindStringSubmatch(function)
 	if m == nil {
 		if function == "_[_]" && strings.HasPrefix(operands, "(object") {

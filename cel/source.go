@@ -33,6 +33,9 @@ type sourceRule struct {
 	hash   string
 	redact []*regexp.Regexp
 	when   yamlfile.Text
+	place  yamlfile.Position
+	// serversAt and toolsAt are where the names stand.
+	serversAt, toolsAt []yamlfile.Position
 }
 
 // position returns where a character of the rule's expression stands in the file. All
@@ -148,7 +151,7 @@ func (r *sourceReader) labels(declared []string) []string {
 
 func (r *sourceReader) rules(entries []ruleEntry) []sourceRule {
 	if len(entries) == 0 && !r.HasProblem("") && !r.HasProblemIn("rules") {
-		r.At("rules", "there are no rules, and everything would be denied: add one, such as {name: all, on: [list, call, effect, result], then: allow}")
+		r.At("rules", "there are no rules, and everything would be denied: add one, or begin with those that \"mcpwasm policy default\" prints")
 		return nil
 	}
 	if len(entries) > maxRules {
@@ -173,14 +176,14 @@ func (r *sourceReader) rules(entries []ruleEntry) []sourceRule {
 
 // rule checks a rule.
 func (r *sourceReader) rule(at string, e *ruleEntry) sourceRule {
-	rule := sourceRule{when: e.When, Rule: Rule{
+	rule := sourceRule{when: e.When, place: r.Positions[at], Rule: Rule{
 		Name: e.Name, When: e.When.Value, Then: Verdict(e.Then),
 		Message: strings.TrimSpace(e.Message), Log: strings.TrimSpace(e.Log), Line: r.Positions[at].Line,
 	}}
 	r.name(at, e.Name)
 	rule.On = r.phases(at, e.On)
-	rule.Servers = r.selector(at+".server", e.Server)
-	rule.Tools = r.selector(at+".tool", e.Tool)
+	rule.Servers, rule.serversAt = r.selector(at+".server", e.Server)
+	rule.Tools, rule.toolsAt = r.selector(at+".tool", e.Tool)
 	if r.Given(at+".tool") && !r.Given(at+".server") {
 		r.At(at+".tool", "a tool without a server: anybody can name a tool like that; add server")
 	}

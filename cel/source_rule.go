@@ -107,18 +107,21 @@ func joined[T ~string](words []T) string {
 	return b.String()
 }
 
-// selector checks the names of servers or tools.
-func (r *sourceReader) selector(path string, names []string) []string {
+// selector checks the names of servers or tools, and finds their places.
+func (r *sourceReader) selector(path string, names []string) ([]string, []yamlfile.Position) {
 	if r.Given(path) && len(names) == 0 && !r.HasProblemIn(path) {
 		r.At(path, "no name: leave it out for any")
 	}
 	if len(names) > maxSelector {
 		r.At(path, "more than %d names", maxSelector)
-		return nil
+		return nil, nil
 	}
 	seen := map[string]bool{}
+	places := make([]yamlfile.Position, len(names))
 	for i, name := range names {
-		switch place := r.element(path, i); {
+		place := r.element(path, i)
+		places[i] = r.Positions[place]
+		switch {
 		case r.HasProblem(place):
 		case name == "":
 			r.At(place, "the name is empty")
@@ -131,7 +134,7 @@ func (r *sourceReader) selector(path string, names []string) []string {
 		}
 		seen[name] = true
 	}
-	return names
+	return names, places
 }
 
 func (r *sourceReader) condition(path, when string) {

@@ -83,7 +83,7 @@ func (g *gate) permission(path string, write bool, m *plugins.MountGrant) *effec
 	if m != nil {
 		labels = g.set.labels.Mounts[m.Path]
 	}
-	p := g.call.Permission(&cel.Effect{Kind: cel.EffectFile, File: f}, labels)
+	p := g.call.Permission(effect.Intent{Effect: &cel.Effect{Kind: cel.EffectFile, File: f}, Labels: labels})
 	if len(g.uses) >= maxFileUses {
 		clear(g.uses)
 	}

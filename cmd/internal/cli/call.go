@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mcpwasm/mcpwasm/host"
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/internal/nearest"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -22,18 +22,23 @@ const maxArguments = 64 << 20
 
 func newCall(s Streams) *cobra.Command {
 	var guest guestFlags
+	var yes bool
 	cmd := &cobra.Command{
 		Use:   "call NAME|REFERENCE|FILE TOOL [JSON|-] [flags] [-- ARG...]",
 		Short: "Call one tool of a server and print the result",
 		Long: `Call calls one tool with a JSON object of arguments, or with the one on standard
 input for "-", and prints its result: text as text, structured content as JSON.
 With --output json it prints the complete result as the server gave it. The exit
-code is 4 when the tool reports an error.`,
+code is 4 when the tool reports an error, or the policy denies the call.
+
+Where a rule of the policy asks, the question is put on the terminal. Elsewhere it
+counts as a no, unless --approve answers it.`,
 		Example:           `  mcpwasm call hello.wasm greet '{"name":"you"}'`,
 		Args:              takes(2, 3, "a NAME, a REFERENCE or a .wasm file, and the name of a tool"),
 		ValidArgsFunction: servers,
 	}
 	guest.register(cmd)
+	cmd.Flags().BoolVar(&yes, "approve", false, "answer what the policy asks about this call with yes, once")
 	out := newOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		own, guestArgs := splitArgs(cmd, args)
@@ -41,14 +46,20 @@ code is 4 when the tool reports an error.`,
 		if err != nil {
 			return err
 		}
-		h, name, stderr, err := guest.openQuietly(cmd.Context(), s, own[0], guestArgs)
+		h, stderr, err := guest.openQuietly(cmd.Context(), s, own[0], guestArgs)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, h.Close()); stderr.show(s, err) }()
-		result, err := h.CallTool(cmd.Context(), own[1], arguments)
+		result, err := approver{s, yes}.call(cmd.Context(), h.Host, own[1], arguments)
 		if err != nil {
-			return explain(cmd.Context(), h, name, own[1], err)
+			return inOtherWords(cmd.Context(), h, own[1], err)
+		}
+		if d, ok := deniedBy(result); ok {
+			if out.json() {
+				err = writeJSON(s.Out, result)
+			}
+			return errors.Join(d.failure(guest.explainCommand(h, own[0], cel.PhaseCall, own[1], arguments)), err)
 		}
 		return printResult(s, own[1], result, out.json())
 	}
@@ -86,13 +97,13 @@ func readArguments(in io.Reader, args []string) (json.RawMessage, error) {
 	return text, nil
 }
 
-// explain adds to an error what the server offers instead, when the tool is not
+// inOtherWords adds to an error what the server offers instead, when the tool is not
 // among it.
-func explain(ctx context.Context, h *host.Host, server, tool string, err error) error {
+func inOtherWords(ctx context.Context, h *opened, tool string, err error) error {
 	if _, ok := errors.AsType[*plugins.Error](err); !ok {
 		return err
 	}
-	defs, defsErr := definitions(ctx, h, server)
+	defs, defsErr := definitions(ctx, h.Host, h.server.Name)
 	if defsErr != nil {
 		return defsErr // which is why the call failed, in better words
 	}

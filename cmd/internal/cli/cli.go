@@ -99,6 +99,7 @@ that starts without any authority: no files, no network, no environment.`,
 	root.SetErr(s.Err)
 	root.SetFlagErrorFunc(flagError)
 	addCommands(root, "Run servers:", newRun(s), newServe(s), newTools(s), newCall(s), newValidate(s), newSecret(s))
+	addCommands(root, "Decide by policy:", newPolicy(s))
 	addCommands(root, "Choose servers:", newSearch(s), newShow(s), newInspect(s), newVerify(s), newPull(s), newCatalog(s))
 	addCommands(root, "Approve servers:", newAdd(s), newList(s), newDiff(s), newUpdate(s), newRemove(s), newLock(s))
 	addCommands(root, "Publish servers:", newBuild(s), newPush(s), newKeygen(s), newSign(s), newAttest(s), newPublish(s))

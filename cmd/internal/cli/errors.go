@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/host/capability/secrets/vault"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -58,6 +59,7 @@ func classify(err error) *failure {
 		return f
 	}
 	var problems config.Errors
+	var policy cel.Problems
 	guest, isGuest := errors.AsType[*runtime.GuestError](err)
 	answer, isAnswer := errors.AsType[*plugins.Error](err)
 	switch {
@@ -65,6 +67,8 @@ func classify(err error) *failure {
 		return &failure{ExitFailure, errors.New("interrupted"), ""}
 	case errors.As(err, &problems):
 		return &failure{ExitInput, problems, "mcpwasm validate --schema prints what the file may hold"}
+	case errors.As(err, &policy):
+		return &failure{ExitInput, policy, ""}
 	case errors.Is(err, vault.ErrNoKeyring):
 		return &failure{ExitFailure, err, "--key-file FILE keeps the key in a file, which is made if it is not there"}
 	case errors.Is(err, vault.ErrOtherKey):

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/host"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -56,6 +57,7 @@ type guestFlags struct {
 	grantFlags
 	packages packageFlags
 	lock     lockFlags
+	policy   policyFlags
 	env      []string
 	lifetime choice
 	memory   config.Size
@@ -69,6 +71,7 @@ func (f *guestFlags) register(cmd *cobra.Command) {
 	f.packages.register(cmd)
 	f.packages.registerUnsigned(cmd)
 	f.lock.register(cmd)
+	f.policy.register(cmd)
 	registerEnv(cmd, &f.env)
 	f.lifetime = choice{of: []string{
 		string(runtime.LifetimeCall), string(runtime.LifetimeSession), string(runtime.LifetimeProcess),
@@ -83,27 +86,41 @@ func registerEnv(cmd *cobra.Command, env *[]string) {
 	cmd.Flags().StringArrayVarP(env, "env", "e", nil, "environment variable of the server, `KEY=value` or KEY=secret:NAME; may be repeated")
 }
 
+// opened is a host of one server.
+type opened struct {
+	*host.Host
+	server host.Server
+	local  bool // it is a file or folder of this machine
+	// policy is the one in force, policyFile its file, "" for the shipped one.
+	policy     *cel.Policy
+	policyFile string
+}
+
 // open brings up a host of one server: the source and what stands behind -- on
-// the command line. It returns the server's name. Whoever opens it closes it.
-func (f *guestFlags) open(ctx context.Context, s Streams, c host.Config, source string, guestArgs []string) (*host.Host, string, error) {
-	server, guarded, err := f.server(ctx, s, c, source)
+// the command line. Whoever opens it closes it.
+func (f *guestFlags) open(ctx context.Context, s Streams, c host.Config, source string, guestArgs []string) (*opened, error) {
+	chosen, err := f.choose(ctx, s, c, source)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
+	o := &opened{server: chosen.server, local: chosen.file == nil, policyFile: f.policy.in(chosen.file)}
 	if len(guestArgs) > 0 {
-		server.Args = guestArgs
+		o.server.Args = guestArgs
 	}
-	f.limit(&server)
-	c.Guarded = append(c.Guarded, guarded...)
-	c.Servers = []host.Server{server}
-	h, err := host.New(ctx, c)
-	if err != nil {
-		return nil, "", err
+	f.limit(&o.server)
+	c.Guarded = append(c.Guarded, chosen.guarded...)
+	c.Servers = []host.Server{o.server}
+	if err := decideBy(&c, o.policyFile); err != nil {
+		return nil, err
 	}
-	if err := firstError(ctx, h, c.Servers); err != nil {
-		return nil, "", &failure{ExitInput, errors.Join(byFlag(server.Grants, err), h.Close()), ""}
+	o.policy = c.Policy
+	if o.Host, err = host.New(ctx, c); err != nil {
+		return nil, err
 	}
-	return h, server.Name, nil
+	if err := firstError(ctx, o.Host, c.Servers); err != nil {
+		return nil, &failure{ExitInput, errors.Join(byFlag(o.server.Grants, err), o.Close()), ""}
+	}
+	return o, nil
 }
 
 // limit applies the flags that have nothing to do with what the server may do.
@@ -119,39 +136,52 @@ func (f *guestFlags) limit(s *host.Server) {
 	}
 }
 
-// server gets the server that a source names, and the files that decide what it
-// is. What has been approved is taken as it was approved.
-func (f *guestFlags) server(ctx context.Context, s Streams, c host.Config, source string) (host.Server, []string, error) {
+// chosen is the server that a source names.
+type chosen struct {
+	server  host.Server
+	guarded []string     // the files that decide what it is
+	file    *config.File // nil where no configuration was read
+}
+
+// choose gets the server that a source names. What has been approved is taken as it
+// was approved.
+func (f *guestFlags) choose(ctx context.Context, s Streams, c host.Config, source string) (chosen, error) {
 	src, err := registry.ParseSource(source)
 	if err != nil {
-		return host.Server{}, nil, err
+		return chosen{}, err
 	}
 	if src.Local() {
-		return f.local(ctx, source)
+		server, path, err := f.local(ctx, source)
+		return chosen{server, []string{path}, nil}, err
 	}
 	if src.Shadows {
 		say(s, "there is a file or folder %s as well, which is not what is started: ./%[1]s would be", source)
 	}
 	p, err := openPackages(s, f.packages, f.lock, f.cacheFlags.dir())
 	if err != nil {
-		return host.Server{}, nil, err
+		return chosen{}, err
 	}
+	server, err := f.packaged(ctx, p, c, src)
+	return chosen{server, p.guarded(), p.file}, err
+}
+
+// packaged gets a server out of a package.
+func (f *guestFlags) packaged(ctx context.Context, p *packages, c host.Config, src registry.Source) (host.Server, error) {
 	if src.Reference.Digest != "" {
-		server, err := f.exact(ctx, p, src.Reference)
-		return server, p.guarded(), err
+		return f.exact(ctx, p, src.Reference)
 	}
 	name := src.Text
 	if src.Kind == registry.SourceReference {
+		var err error
 		if name, err = p.approved(src.Reference); err != nil {
-			return host.Server{}, nil, err
+			return host.Server{}, err
 		}
 	}
 	if flag := f.given(); flag != "" {
-		return host.Server{}, nil, usage("mcpwasm update "+name+" with all of its grants as flags changes what was approved",
+		return host.Server{}, usage("mcpwasm update "+name+" with all of its grants as flags changes what was approved",
 			"--%s: %s has the grants that were approved", flag, name)
 	}
-	server, err := p.open(ctx, c, name)
-	return server, p.guarded(), err
+	return p.open(ctx, c, name)
 }
 
 // given names a flag that gives the server something, "" for none.
@@ -165,22 +195,22 @@ func (f *guestFlags) given() string {
 	return f.grantFlags.given()
 }
 
-// local gets a server from this machine.
-func (f *guestFlags) local(ctx context.Context, source string) (host.Server, []string, error) {
+// local gets a server from this machine, and its path.
+func (f *guestFlags) local(ctx context.Context, source string) (host.Server, string, error) {
 	server, err := f.granted()
 	if err != nil {
-		return server, nil, err
+		return server, "", err
 	}
 	a, err := registry.Open(ctx, source, registry.Options{})
 	if err != nil {
-		return server, nil, err
+		return server, "", err
 	}
 	path, err := filepath.Abs(source)
 	if err != nil {
-		return server, nil, err
+		return server, "", err
 	}
 	server.Name, server.Scope, server.Source, server.Wasm = a.Name, a.Name+" "+path, source, a.Wasm
-	return server, []string{path}, f.adopt(&server, a.Manifest)
+	return server, path, f.adopt(&server, a.Manifest)
 }
 
 // exact gets a package by its digest, with the grants of the flags.
@@ -256,14 +286,14 @@ func firstError(ctx context.Context, h *host.Host, servers []host.Server) error 
 
 // openQuietly is open for commands that print data: of what the server writes to
 // its standard error, only the end is kept, for when it fails.
-func (f *guestFlags) openQuietly(ctx context.Context, s Streams, source string, guestArgs []string) (*host.Host, string, *stderrTail, error) {
+func (f *guestFlags) openQuietly(ctx context.Context, s Streams, source string, guestArgs []string) (*opened, *stderrTail, error) {
 	c := f.config(s, slog.LevelWarn)
 	tail := &stderrTail{}
 	if !f.verbose {
 		c.Logger = slog.New(tailHandler{c.Logger.Handler(), tail})
 	}
-	h, name, err := f.open(ctx, s, c, source, guestArgs)
-	return h, name, tail, err
+	o, err := f.open(ctx, s, c, source, guestArgs)
+	return o, tail, err
 }
 
 // definitions returns what a server says about itself. An error that is not the

@@ -136,6 +136,7 @@ func (p *packages) configured(ctx context.Context, c host.Config, s config.Serve
 		return host.Server{}, err
 	}
 	server.Args, server.Env, server.Lifetime, server.Limits = s.Args, s.Env, s.Lifetime, s.Limits
+	server.Labels, server.Tags = hostLabels(s.Labels), s.Tags
 	server.HTTP = egress.Limits{Time: s.HTTP.Timeout, RequestBytes: s.HTTP.RequestBytes, ResponseBytes: s.HTTP.ResponseBytes}
 	return server, nil
 }
@@ -267,5 +268,8 @@ func (p *packages) byDigest(ctx context.Context, ref oci.Reference) (host.Server
 	if err != nil {
 		return host.Server{}, err
 	}
-	return host.Server{Name: a.Name, Source: ref.String(), Wasm: a.Wasm, Manifest: pkg.Plugin, Scope: a.Name + " " + ref.Name()}, nil
+	return host.Server{
+		Name: a.Name, Source: ref.String(), Wasm: a.Wasm, Manifest: pkg.Plugin, Scope: a.Name + " " + ref.Name(),
+		Signers: pkg.Verdict.Signers, Registry: ref.Registry, Repository: ref.Name(),
+	}, nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -94,5 +95,25 @@ func askHidden(ctx context.Context, in *os.File, out io.Writer, prompt string) (
 		return string(l.text), nil
 	case <-ctx.Done(): // the read goes on until the process ends
 		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
+}
+
+// readLine reads a line of a terminal. When ctx ends, the read goes on until the
+// process ends.
+func readLine(ctx context.Context, in io.Reader) (string, error) {
+	type result struct {
+		line string
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		line, err := bufio.NewReader(io.LimitReader(in, 1<<10)).ReadString('\n')
+		done <- result{line, err}
+	}()
+	select {
+	case r := <-done:
+		return r.line, r.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
 	}
 }

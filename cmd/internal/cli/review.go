@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -238,18 +237,12 @@ func hasTerminal(s Streams) bool {
 // confirm asks for a yes on the terminal, and returns [errNoAnswer] for anything else.
 func confirm(ctx context.Context, s Streams, question string) error {
 	_, _ = fmt.Fprint(s.Err, printable(question)+" [y/N] ") // nowhere to report to
-	answer := make(chan string, 1)
-	go func() { // the read goes on until the process ends
-		line, _ := bufio.NewReader(io.LimitReader(s.In, 1<<10)).ReadString('\n') // half a line is no yes
-		answer <- line
-	}()
-	select {
-	case line := <-answer:
-		if word := strings.ToLower(strings.TrimSpace(line)); strings.HasSuffix(line, "\n") && (word == "y" || word == "yes") {
-			return nil
-		}
-		return errNoAnswer
-	case <-ctx.Done():
+	line, err := readLine(ctx, s.In)
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if word := strings.ToLower(strings.TrimSpace(line)); err == nil && (word == "y" || word == "yes") { // half a line is no yes
+		return nil
+	}
+	return errNoAnswer
 }

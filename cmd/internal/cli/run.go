@@ -23,7 +23,10 @@ interrupted. What stands behind -- are the server's own arguments.
 A NAME is a server that was approved with mcpwasm add: exactly that package is
 started, with the grants that were approved, and anything else is refused. A
 REFERENCE with a tag is the server that was approved from there; one with a digest
-has to be trusted, and has the grants of the flags like a FILE.`,
+has to be trusted, and has the grants of the flags like a FILE.
+
+A policy decides what is listed, called, done and answered; its file is watched, and
+a change that compiles is taken over.`,
 		Example: `  mcpwasm run hello.wasm
   mcpwasm run weather
   mcpwasm run --http 127.0.0.1:8080 hello.wasm
@@ -35,11 +38,12 @@ has to be trusted, and has the grants of the flags like a FILE.`,
 			ctx := cmd.Context()
 			c := guest.config(s, slog.LevelInfo)
 			c.HTTP = front.options()
-			h, _, err := guest.open(ctx, s, c, own[0], guestArgs)
+			h, err := guest.open(ctx, s, c, own[0], guestArgs)
 			if err != nil {
 				return err
 			}
-			return errors.Join(front.serve(ctx, s, h), h.Close())
+			err = whileWatching(ctx, s, h.Host, h.policyFile, h.policy, func() error { return front.serve(ctx, s, h.Host) })
+			return errors.Join(err, h.Close())
 		},
 	}
 	guest.register(cmd)

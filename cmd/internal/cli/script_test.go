@@ -20,6 +20,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "compile-module" { // as a command that runs inside a test starts itself
+		os.Exit(cli.Main())
+	}
 	testscript.Main(suite{m}, map[string]func(){"mcpwasm": func() { os.Exit(cli.Main()) }})
 }
 

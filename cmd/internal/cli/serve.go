@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/host"
+	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/host/capability/egress"
 )
 
@@ -27,7 +26,8 @@ func newServe(s Streams) *cobra.Command {
 or, with --http, over HTTP at /mcp. Tools, prompts and resources are named
 server__name. The file is watched: a change is taken over without dropping calls,
 a bad file is reported and leaves the old one in force. A hang-up signal (SIGHUP)
-reads the file and all modules again.
+reads the file and all modules again. So is the policy, by which everything is
+decided: one that does not compile leaves the one before in force.
 
 Servers whose source is a package, and all others of the lock file, are served
 exactly as they were approved with mcpwasm add. The lock file is watched as well.`,
@@ -41,6 +41,9 @@ exactly as they were approved with mcpwasm add. The lock file is watched as well
 				return err
 			}
 			c.Guarded = p.guarded()
+			if err := decideBy(&c, flags.policy.in(p.file)); err != nil {
+				return err
+			}
 			if c.Servers, err = p.servers(ctx, c); err != nil {
 				return err
 			}
@@ -61,6 +64,7 @@ type serveFlags struct {
 	hostFlags
 	packages packageFlags
 	lock     lockFlags
+	policy   policyFlags
 	front    frontFlags
 }
 
@@ -69,6 +73,7 @@ func (f *serveFlags) register(cmd *cobra.Command) {
 	f.packages.register(cmd)
 	f.packages.registerUnsigned(cmd)
 	f.lock.register(cmd)
+	f.policy.register(cmd)
 	f.front.register(cmd)
 }
 
@@ -99,56 +104,6 @@ func takesNoFile(_ *cobra.Command, args []string) error {
 		hint = "mcpwasm run " + args[0]
 	}
 	return usage(hint, "serve: %q is one argument too many: serve takes a configuration file, by --config", args[0])
-}
-
-// serveAndWatch serves while it watches the files; it ends with the serving.
-func (f *serveFlags) serveAndWatch(ctx context.Context, s Streams, p *packages, c host.Config, h *host.Host) error {
-	watchCtx, stop := context.WithCancel(ctx)
-	changed, err := config.Watch(watchCtx, append([]string{p.file.Path}, p.lock.guarded()...)...)
-	if err != nil {
-		stop()
-		return err
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for range changed {
-			f.reload(watchCtx, s, p, c, h)
-		}
-	})
-	err = f.front.serve(ctx, s, h)
-	stop()
-	wg.Wait()
-	return err
-}
-
-// reload takes changed files over, or says why not. before is as it was at the
-// start.
-func (f *serveFlags) reload(ctx context.Context, s Streams, before *packages, c host.Config, h *host.Host) {
-	path := before.file.Path
-	var servers []host.Server
-	p, err := f.open(s)
-	if err == nil && len(before.file.Servers) > 0 {
-		_, err = os.Stat(path) // without which open would do
-	}
-	if err == nil {
-		servers, err = p.servers(ctx, c)
-	}
-	if err == nil {
-		err = h.Reload(ctx, servers)
-	}
-	if ctx.Err() != nil {
-		return
-	}
-	if err != nil {
-		if _, ok := errors.AsType[*failure](err); !ok {
-			err = configFailure(path, true, err)
-		}
-		report(s.Err, err)
-		say(s, "%s was not taken over: the servers go on as they were", path)
-		return
-	}
-	say(s, "%s was taken over", path)
-	reportBroken(ctx, s, h, p.file, servers)
 }
 
 // reportBroken names the servers that do not work; the others serve.
@@ -236,7 +191,7 @@ func hostServers(f *config.File) ([]host.Server, error) {
 		}
 		servers[i] = host.Server{
 			Name: c.Name, Source: c.Source, Args: c.Args, Env: c.Env, Lifetime: c.Lifetime, Limits: c.Limits,
-			Grants: c.Grants, Manifest: manifest, Clock: c.Clock,
+			Grants: c.Grants, Manifest: manifest, Clock: c.Clock, Labels: hostLabels(c.Labels), Tags: c.Tags,
 			HTTP: egress.Limits{Time: c.HTTP.Timeout, RequestBytes: c.HTTP.RequestBytes, ResponseBytes: c.HTTP.ResponseBytes},
 		}
 	}
@@ -244,4 +199,12 @@ func hostServers(f *config.File) ([]host.Server, error) {
 		return nil, problems
 	}
 	return servers, nil
+}
+
+// hostLabels are a server's labels as the host has them.
+func hostLabels(l config.Labels) host.Labels {
+	return host.Labels{
+		Tools: l.Tools, Prompts: l.Prompts, Resources: l.Resources,
+		Grants: effect.Labels{HTTP: l.HTTP, Mounts: l.Mounts, Secrets: l.Secrets, KV: l.KV},
+	}
 }

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
@@ -15,7 +17,7 @@ func newTools(s Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tools NAME|REFERENCE|FILE [flags] [-- ARG...]",
 		Short: "List the tools of a server",
-		Long: `Tools lists the tools of a server. With --output json it prints {"tools":[…]}, the
+		Long: `Tools lists the tools of a server, as far as the policy shows them. With --output json it prints {"tools":[…]}, the
 definitions complete and as the server wrote them.`,
 		Args:              takes(1, 1, "a NAME, a REFERENCE or a .wasm file"),
 		ValidArgsFunction: servers,
@@ -24,19 +26,30 @@ definitions complete and as the server wrote them.`,
 	out := newOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		own, guestArgs := splitArgs(cmd, args)
-		h, name, stderr, err := guest.openQuietly(cmd.Context(), s, own[0], guestArgs)
+		h, stderr, err := guest.openQuietly(cmd.Context(), s, own[0], guestArgs)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, h.Close()); stderr.show(s, err) }()
-		defs, err := definitions(cmd.Context(), h, name)
+		defs, err := definitions(cmd.Context(), h.Host, h.server.Name)
 		if err != nil {
 			return err
 		}
-		if out.json() {
-			return writeJSON(s.Out, toolsJSON{append([]plugins.Definition{}, defs.Tools.Items...)})
+		tools, hidden, err := shown(cmd.Context(), h.Host, defs.Tools)
+		if err != nil {
+			return err
 		}
-		return printTools(s, defs.Tools)
+		if len(hidden) > 0 {
+			say(s, "the policy hides %s: %s", countOf(len(hidden), "tool", "tools"), oneLine(strings.Join(hidden, ", "), 300))
+			say(s, "%s says why", guest.explainCommand(h, own[0], cel.PhaseList, hidden[0], nil))
+		}
+		if out.json() {
+			return writeJSON(s.Out, toolsJSON{append([]plugins.Definition{}, tools.Items...)})
+		}
+		if len(tools.Items) == 0 && len(hidden) > 0 {
+			return nil
+		}
+		return printTools(s, tools)
 	}
 	return cmd
 }

@@ -31,6 +31,8 @@ type validateJSON struct {
 	// Locked are the servers that serve takes from the lock file, since this file does
 	// not name them; left out where there are none.
 	Locked []approvedJSON `json:"locked,omitempty"`
+	// Policy is left out where the shipped one is in force.
+	Policy *validPolicy `json:"policy,omitempty"`
 	// Trust is left out where nothing is trusted.
 	Trust []trustedRepositories `json:"trust,omitempty"`
 
@@ -51,15 +53,16 @@ type validServer struct {
 func newValidate(s Streams) *cobra.Command {
 	var schema bool
 	var path string
+	var policy policyFlags
 	cmd := &cobra.Command{
 		Use:   "validate [FILE]",
 		Short: "Check a configuration file and the modules that it names",
 		Long: `Validate checks a configuration file (where none is named, $MCPWASM_CONFIG or
 mcpwasm.yaml in the user's folder for configuration), that every module that it
-names can be run, that what it grants is there and that its trust and its lock file can
-be used, and prints what it checked and what each server may do: those of the lock
-file that it does not name as well, since serve serves them. It starts nothing, and
-fetches nothing.`,
+names can be run, that what it grants is there and that its trust, its lock file and its
+policy can be used, and prints what it checked and what each server may do: those of the
+lock file that it does not name as well, since serve serves them. The policy's cases are
+decided, where it has any. It starts nothing, and fetches nothing.`,
 		Args:              takes(0, 1, "at most one file"),
 		ValidArgsFunction: files("yaml", "yml"),
 	}
@@ -67,6 +70,7 @@ fetches nothing.`,
 	cmd.Flags().StringVarP(&path, "config", "c", "", configHelp)
 	var lockAt lockFlags
 	lockAt.register(cmd)
+	policy.register(cmd)
 	var flags stateFlags
 	flags.register(cmd)
 	kept := &lazyState{flags: &flags, s: s}
@@ -81,7 +85,7 @@ fetches nothing.`,
 		}
 		c := host.Config{Store: kept, Secrets: providers(kept, slog.New(slog.DiscardHandler)), Private: flags.private()}
 		c.CacheDir, c.Logger = defaultCacheDir(), slog.New(slog.NewTextHandler(s.Err, nil))
-		v, err := validate(cmd.Context(), c, path, &lockAt)
+		v, err := validate(cmd.Context(), c, path, &lockAt, &policy)
 		if err != nil {
 			return err
 		}
@@ -92,7 +96,7 @@ fetches nothing.`,
 
 // validate checks a file. The error is about reading it; problems with its
 // content are in the result.
-func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags) (validateJSON, error) {
+func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags, policy *policyFlags) (validateJSON, error) {
 	path, named, err := config.Find(flag, os.LookupEnv)
 	if err != nil {
 		return validateJSON{}, usage("", "%w", err)
@@ -114,8 +118,24 @@ func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags
 		return v.sorted(), nil
 	}
 	c.Guarded, c.Servers = guarded(file), servers
+	inForce := policy.in(file)
+	if inForce != "" {
+		c.Guarded = append(c.Guarded, inForce)
+	}
+	if err := v.checkServers(ctx, c, file); err != nil {
+		return v, err
+	}
+	if inForce != "" {
+		v.checkPolicy(ctx, c, inForce)
+	}
+	return v.sorted(), nil
+}
+
+// checkServers checks that the servers can be run and have what they are granted, and
+// lists them; c's are completed by what their packages say. The error is ctx's.
+func (v *validateJSON) checkServers(ctx context.Context, c host.Config, file *config.File) error {
 	for i, server := range file.Servers {
-		for _, p := range grantProblems(host.CheckGrants(ctx, c, servers[i])) {
+		for _, p := range grantProblems(host.CheckGrants(ctx, c, c.Servers[i])) {
 			v.Problems = append(v.Problems, file.At("servers."+server.Name+"."+p.Path, p.Err))
 		}
 		listed := validServer{
@@ -128,7 +148,7 @@ func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags
 		}
 		a, err := registry.Open(ctx, server.Source, registry.Options{})
 		if ctx.Err() != nil {
-			return v, ctx.Err()
+			return ctx.Err()
 		}
 		at := "servers." + server.Name + ".source"
 		if err == nil {
@@ -140,8 +160,9 @@ func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags
 		}
 		listed.Digest, listed.Shape, listed.Size = a.Digest, a.Module.Shape, a.Module.Size
 		v.Servers = append(v.Servers, listed)
+		c.Servers[i] = introduced(c.Servers[i], a)
 	}
-	return v.sorted(), nil
+	return nil
 }
 
 // sorted completes a result.
@@ -201,6 +222,10 @@ func (v *validateJSON) printText(s Streams) error {
 	text.WriteString(lockedText(v.Locked))
 	for _, t := range v.Trust {
 		text.WriteString(t.text())
+	}
+	if v.Policy != nil {
+		fmt.Fprintf(&text, "policy %s: %s, %s as expected\n", printable(v.Policy.File),
+			countOf(v.Policy.Rules, "rule", "rules"), countOf(v.Policy.Cases, "case", "cases"))
 	}
 	if v.Valid {
 		fmt.Fprintf(&text, "%s: valid\n", printable(v.File))

@@ -52,6 +52,9 @@ type Errors = yamlfile.Errors
 type File struct {
 	// Path is the file's, as it was given.
 	Path string
+	// Policy is the file of the policy that decides calls and effects, already joined
+	// to the file's folder; "" for the shipped one.
+	Policy string
 	// Servers are in ascending order of their names.
 	Servers []Server
 	// Registries are how registries are reached, by their names; the files in
@@ -86,6 +89,9 @@ type Server struct {
 	Grants plugins.Grants
 	// Clock is the precision of the guest's clocks, 0 for a millisecond.
 	Clock time.Duration
+	// Labels and Tags are for policies. Tags are by the tool's name, in ascending order.
+	Labels Labels
+	Tags   map[string][]string
 }
 
 // document is the file as it is written. The tags are its keys; the schema has
@@ -95,6 +101,7 @@ type document struct {
 	Registries map[string]registryEntry `yaml:"registries"`
 	Trust      trustEntry               `yaml:"trust"`
 	Cache      cacheEntry               `yaml:"cache"`
+	Policy     string                   `yaml:"policy"`
 }
 
 type serverEntry struct {
@@ -105,6 +112,8 @@ type serverEntry struct {
 	Lifetime lifetime          `yaml:"lifetime"`
 	Limits   limits            `yaml:"limits"`
 	Grants   grants            `yaml:"grants"`
+	Labels   labels            `yaml:"labels"`
+	Tags     map[string]words  `yaml:"tags"`
 }
 
 type limits struct {
@@ -155,7 +164,7 @@ func (l limits) http() HTTP {
 // Load reads a file. Variables are taken from lookup, usually [os.LookupEnv].
 // The error is an [Errors] where the file's content is at fault.
 func Load(path string, lookup func(string) (string, bool)) (*File, error) {
-	data, err := read(path, maxBytes)
+	data, err := ReadFile(path, maxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration %q: %w", path, err)
 	}
@@ -168,9 +177,9 @@ type missingError struct{}
 func (missingError) Error() string { return "there is no such file" }
 func (missingError) Unwrap() error { return os.ErrNotExist }
 
-// read returns the content of a file of at most limit bytes; its errors do not
-// repeat the path.
-func read(path string, limit int64) ([]byte, error) {
+// ReadFile returns the content of a regular file of at most limit bytes. Its errors
+// do not repeat the path; one of a file that is not there wraps [os.ErrNotExist].
+func ReadFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -225,11 +234,25 @@ func Parse(path string, data []byte, lookup func(string) (string, bool)) (*File,
 	f.Registries = d.registries(doc.Registries)
 	f.CacheBytes = int64(doc.Cache.Size)
 	f.trust = d.trust(doc.Trust)
+	f.Policy = d.policy(doc.Policy)
 	if len(d.Problems) > 0 {
 		d.Sort()
 		return nil, d.Problems
 	}
 	return f, nil
+}
+
+// policy resolves the path of the policy's file.
+func (d *decoder) policy(text string) string {
+	if !d.Given("policy") {
+		return ""
+	}
+	path := d.plain("policy", text)
+	if path == "" && !d.HasProblem("policy") {
+		d.At("policy", "the file is missing: name one, or leave this out for the shipped policy")
+		return ""
+	}
+	return d.besideFile(path)
 }
 
 // At returns a problem with a part of the file that was found later, with its
@@ -303,5 +326,7 @@ func (d *decoder) server(name string, e serverEntry) Server {
 		s.Manifest = d.besideFile(s.Manifest)
 	}
 	s.Grants = d.grants(path, e.Grants, s.Env)
+	s.Labels = d.labels(path, e.Labels, s.Grants)
+	s.Tags = d.tags(path+".tags", e.Tags)
 	return s
 }

@@ -28,7 +28,7 @@ type Package struct {
 // LoadPackage reads a package.yaml, as strictly as a configuration. Where there
 // is no such file the error wraps [os.ErrNotExist]; problems in it are [Errors].
 func LoadPackage(path string) (*Package, error) {
-	data, err := read(path, maxBytes)
+	data, err := ReadFile(path, maxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %q: %w", path, err)
 	}

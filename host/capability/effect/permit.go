@@ -50,38 +50,61 @@ func (c Call) decide(ctx context.Context, e *cel.Effect, labels []string) error 
 // to read what is private, may change what the policy says of it; so it is asked again
 // then, and only then.
 type Permission struct {
-	call   Call
-	effect *cel.Effect
-	labels []string
-	at     atomic.Int64 // what the call's count was; 0: it was not asked for
+	call    Call
+	intents []Intent
+	at      atomic.Int64 // what the call's count was; 0: it was not asked for
 }
 
-// Permission returns one that was not asked for yet.
-func (c Call) Permission(e *cel.Effect, labels []string) *Permission {
-	return &Permission{call: c, effect: e, labels: labels}
+// Intent is an effect and the labels of its grant, as [Call.Permit] takes them.
+type Intent struct {
+	Effect *cel.Effect
+	Labels []string
+}
+
+// Permission returns one that was not asked for yet. It is for all of what could be
+// meant, such as the methods that a request could be taken for.
+func (c Call) Permission(intents ...Intent) *Permission {
+	return &Permission{call: c, intents: intents}
 }
 
 // Check is [Call.Permit] when it is called first, and from then on returns nil for as
 // long as nothing else was allowed. It is safe for concurrent use.
 func (p *Permission) Check(ctx context.Context) error {
-	count := p.call.allowed
-	if count == nil { // nobody knows what else was allowed
-		return p.call.decide(ctx, p.effect, p.labels)
+	was, now := p.at.Load(), int64(1) // where nobody counts, it is asked each time
+	if count := p.call.allowed; count != nil {
+		now = count.Load()
+		if was != 0 && was == now {
+			return nil
+		}
 	}
-	was, now := p.at.Load(), count.Load()
-	if was != 0 && was == now {
-		return nil
+	if was != 0 {
+		ctx = context.WithValue(ctx, againKey{}, true)
 	}
-	if err := p.call.decide(ctx, p.effect, p.labels); err != nil {
+	if err := p.decide(ctx); err != nil {
 		return err
 	}
-	if was == 0 {
+	if was == 0 && p.call.allowed != nil {
 		// Only what is new counts: two files that are used by turns would have each
 		// other decided again for ever.
-		count.Add(1)
+		p.call.allowed.Add(1)
 		now++
 	}
 	p.at.Store(now)
+	return nil
+}
+
+type againKey struct{}
+
+// Again reports whether [Call.Decide] is asked, with this context, about an effect that
+// it has allowed before and that still goes on: it is no other one.
+func Again(ctx context.Context) bool { return ctx.Value(againKey{}) != nil }
+
+func (p *Permission) decide(ctx context.Context) error {
+	for _, i := range p.intents {
+		if err := p.call.decide(ctx, i.Effect, i.Labels); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

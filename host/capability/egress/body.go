@@ -134,7 +134,7 @@ func (x *exchange) setBody(ctx context.Context, req *http.Request) error {
 		return nil
 	}
 	b.sent = true
-	var r io.Reader = permitted{ctx, b.r, x.permissions}
+	var r io.Reader = permitted{ctx, b.r, x.permission}
 	req.ContentLength = b.length
 	if x.may() {
 		r, req.ContentLength = x.c.secrets.ExpandReader(ctx, x.use(placeOfBody, escape), r), -1

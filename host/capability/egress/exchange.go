@@ -38,9 +38,9 @@ type exchange struct {
 	time      time.Duration
 	// methods are those that it could be taken for, on this hop; as is what the policy
 	// was asked about for each of them.
-	methods     []string
-	as          []*cel.HTTP
-	permissions permissions
+	methods    []string
+	as         []*cel.HTTP
+	permission *effect.Permission
 	// guarded says that the other side knows a secret, or could: its answers have
 	// to be readable.
 	guarded bool
@@ -155,7 +155,7 @@ func (x *exchange) allMethods() ([]string, error) {
 
 // send sends the request to where it goes now, which was decided.
 func (x *exchange) send(ctx context.Context) (*http.Response, error) {
-	if err := x.permissions.check(ctx); err != nil { // the body may have been long in coming
+	if err := x.permission.Check(ctx); err != nil { // the body may have been long in coming
 		return nil, err
 	}
 	x.guarded = x.guarded || x.may()

@@ -8,24 +8,11 @@ import (
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 )
 
-// permissions are the policy's for one hop: one for each method that the request can
-// be taken for.
-type permissions []*effect.Permission
-
-// check asks the policy, again where something else was allowed since.
-func (ps permissions) check(ctx context.Context) error {
-	for _, p := range ps {
-		if err := p.Check(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // permit asks the policy about what is sent next, and keeps what it was asked. A
 // redirect may lead to a path that has a secret; that is not for the policy's log.
 func (x *exchange) permit(ctx context.Context) error {
-	x.as, x.permissions = nil, nil
+	x.as = nil
+	var intents []effect.Intent
 	for _, m := range x.methods {
 		labels, err := x.c.grants.labels(m, &x.location)
 		if err != nil {
@@ -34,23 +21,24 @@ func (x *exchange) permit(ctx context.Context) error {
 		l := &x.location
 		h := &cel.HTTP{Method: m, Scheme: l.scheme, Host: l.host, Port: l.port, Path: x.scrub(l.path)}
 		x.as = append(x.as, h)
-		x.permissions = append(x.permissions, x.call.Permission(&cel.Effect{Kind: cel.EffectHTTP, HTTP: h}, labels))
+		intents = append(intents, effect.Intent{Effect: &cel.Effect{Kind: cel.EffectHTTP, HTTP: h}, Labels: labels})
 	}
-	return x.permissions.check(ctx)
+	x.permission = x.call.Permission(intents...)
+	return x.permission.Check(ctx)
 }
 
 // permitted is a body of which no byte is sent that came after what has changed the
 // policy's mind.
 type permitted struct {
-	ctx         context.Context // of the request
-	r           io.Reader
-	permissions permissions
+	ctx        context.Context // of the request
+	r          io.Reader
+	permission *effect.Permission
 }
 
 func (p permitted) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
 	if n > 0 {
-		if denial := p.permissions.check(p.ctx); denial != nil {
+		if denial := p.permission.Check(p.ctx); denial != nil {
 			return 0, denial
 		}
 	}

@@ -58,14 +58,15 @@ func (c *Call) ask(_ context.Context, p pending) error {
 	params := wire.Object{}.SetString("mode", "form").SetString("message", c.question(p)).Set("requestedSchema", c.schema())
 	question := wire.Object{}.SetString("method", "elicitation/create").Set("params", params.JSON())
 	return &Stop{Result: wire.Object{}.SetString("resultType", plugins.ResultInputRequired).
-		Set("inputRequests", wire.Object{}.Set(inputKey, question.JSON()).JSON()).
+		Set("inputRequests", wire.Object{}.Set(InputKey, question.JSON()).JSON()).
 		SetString("requestState", c.seal(s))}
 }
 
 func (c *Call) refuseToAsk(phase cel.Phase, q cel.Question, reason string) error {
 	in := c.input()
 	c.gate.cfg.Log.Warn("denied by the policy", append(about(phase, &in), "rule", q.Rule, "error", reason)...)
-	return c.denied(phase, q.Rule, because(q.Message, reason))
+	why := wire.Object{}.SetString("rule", q.Rule).SetString("phase", string(phase)).Set("asks", json.RawMessage("true"))
+	return c.deniedFor(why, deniedText(q.Rule, because(q.Message, reason)))
 }
 
 // schema is the form: how long the answer holds.
@@ -100,20 +101,20 @@ func readAnswer(params wire.Object) (*answer, error) {
 	if err != nil {
 		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: %v", err)
 	}
-	result, ok, err := responses.GetObject(inputKey)
+	result, ok, err := responses.GetObject(InputKey)
 	if err != nil || !ok {
-		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: inputResponses: want an answer to %q that is an object", inputKey)
+		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: inputResponses: want an answer to %q that is an object", InputKey)
 	}
 	var a answer
 	if a.action, _, err = result.GetString("action"); err != nil {
-		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: inputResponses: %s: %v", inputKey, err)
+		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: inputResponses: %s: %v", InputKey, err)
 	}
 	content, _, err := result.GetObject("content")
 	if err == nil {
 		a.remember, _, err = content.GetString("remember")
 	}
 	if err != nil {
-		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: inputResponses: %s: content: %v", inputKey, err)
+		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: inputResponses: %s: content: %v", InputKey, err)
 	}
 	return &a, nil
 }

@@ -160,7 +160,9 @@ func (c *Call) Effect(ctx context.Context, e *cel.Effect, labels []string) error
 		// that this ends.
 		own := union(labels, added(in.Labels, d.Labels))
 		if c.session.addIf(in.Session.Labels, own) {
-			c.did(e)
+			if !effect.Again(ctx) {
+				c.did(e)
+			}
 			return nil
 		}
 	}

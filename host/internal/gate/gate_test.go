@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/mcpwasm/mcpwasm/cel"
+	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/host/internal/gate/gatetest"
 	"github.com/mcpwasm/mcpwasm/host/internal/seal"
@@ -464,6 +465,38 @@ func TestAskedEffect(t *testing.T) {
 	message, _, _ := question(t, err)
 	if !strings.Contains(message, "begins again") || strings.Count(message, `write the file "/data/x\u202e"`) != 1 || strings.Contains(message, "/data/y") {
 		t.Errorf("question: %s", message)
+	}
+}
+
+// TestEffectGoesOn: an answer is good for one request, for as long as that goes on.
+func TestEffectGoesOn(t *testing.T) {
+	ctx := t.Context()
+	b := newTestbed(t, gatetest.Policy{Decides: func(phase cel.Phase, in *cel.Input) cel.Decision {
+		if phase == cel.PhaseEffect && in.Effect.Kind == cel.EffectHTTP {
+			return cel.Decision{Verdict: cel.Ask, Rule: "e", Asks: []cel.Question{{Rule: "e", Hash: "h", Message: "It leaves."}}}
+		}
+		return cel.Decision{Verdict: cel.Allow}
+	}}, nil)
+	first := b.open(call(plain))
+	if err := first.Decide(ctx); err != nil || first.Effect(ctx, post, nil) == nil {
+		t.Fatalf("it is not asked: %v", err)
+	}
+	_, err := first.Error(ctx, plugins.Errorf(1, "I was denied"))
+	_, _, state := question(t, err)
+	c := b.open(retry(call(plain), state, accept))
+	if err := c.Decide(ctx); err != nil {
+		t.Fatal(err)
+	}
+	guest := effect.Call{Decide: c.Effect}.Begin()
+	read := &cel.Effect{Kind: cel.EffectFile, File: &cel.File{Path: "/data/y", Access: cel.AccessRead}}
+	goesOn := guest.Permission(effect.Intent{Effect: post})
+	for range 3 {
+		if err := errors.Join(goesOn.Check(ctx), guest.Permit(ctx, read, nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if guest.Permit(ctx, post, nil) == nil {
+		t.Error("one answer is good for two requests")
 	}
 }
 

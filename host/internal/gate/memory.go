@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/cel"
+	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/registry/store"
 )
 
@@ -113,6 +114,9 @@ func (c *Call) answered(ctx context.Context, key string, e *cel.Effect) bool {
 	times := c.state.Granted[key]
 	if e != nil && counted(e) {
 		times -= c.spent[effectText(e)]
+		if effect.Again(ctx) {
+			times++ // its own answer
+		}
 	}
 	if times > 0 || c.session.allowed(key) {
 		return true

@@ -159,6 +159,15 @@ func (s *Server) Define(d *plugins.Definitions) (*Definitions, error) {
 	return out, nil
 }
 
+// Tools are the tools in the order in which the server has them.
+func (d *Definitions) Tools() []*cel.Tool {
+	tools := make([]*cel.Tool, 0, len(d.toolNames))
+	for _, name := range d.toolNames {
+		tools = append(tools, d.tools[name].tool)
+	}
+	return tools
+}
+
 func newTool(def plugins.Definition, tags []string) (*cel.Tool, error) {
 	hash, err := lock.HashDefinition(def)
 	if err != nil {

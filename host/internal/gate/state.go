@@ -42,8 +42,8 @@ type asked struct {
 // maxInputs bounds answers to a guest that are kept in a state, in bytes.
 const maxInputs = 256 << 10
 
-// inputKey names the host's question among inputRequests, and inputResponses.
-const inputKey = "mcpwasm/policy"
+// InputKey names the host's question among inputRequests, and inputResponses.
+const InputKey = "mcpwasm/policy"
 
 // binding is what a state of this request is good for.
 func (c *Call) binding() seal.Binding {

@@ -31,8 +31,12 @@ const metaDenied = "mcpwasm/denied"
 // denied is the denial of a message. A tool's caller gets a result, so that the
 // model reads it; everybody else an error.
 func (c *Call) denied(phase cel.Phase, rule, message string) error {
-	text := deniedText(rule, message)
-	why := wire.Object{}.SetString("rule", rule).SetString("phase", string(phase)).JSON()
+	return c.deniedFor(wire.Object{}.SetString("rule", rule).SetString("phase", string(phase)), deniedText(rule, message))
+}
+
+// deniedFor is denied with all that programs are told.
+func (c *Call) deniedFor(reason wire.Object, text string) error {
+	why := reason.JSON()
 	if c.r.Method != plugins.MethodCallTool {
 		return &Stop{Err: &plugins.Error{Code: plugins.CodeDenied, Message: text, Data: why}}
 	}

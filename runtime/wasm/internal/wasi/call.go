@@ -59,13 +59,17 @@ func (f function) types() []api.ValueType {
 
 func (f function) host() api.GoModuleFunc {
 	return func(ctx context.Context, m api.Module, stack []uint64) {
-		c := call{System: From(ctx), ctx: ctx, mem: m.Memory(), stack: stack}
-		c.System.ctx = ctx
-		errno := f.do(&c)
+		errno := From(ctx).run(ctx, f, m.Memory(), stack)
 		if len(stack) > 0 {
 			stack[0] = uint64(errno)
 		}
 	}
+}
+
+// run is a call of f by the guest.
+func (s *System) run(ctx context.Context, f function, mem api.Memory, stack []uint64) Errno {
+	s.ctx = ctx
+	return f.do(&call{System: s, ctx: ctx, mem: mem, stack: stack})
 }
 
 // call is one call by the guest.

@@ -3,6 +3,7 @@ package wasi
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -553,6 +554,7 @@ func TestGatePaths(t *testing.T) {
 	}{
 		{"path_open", []uint64{3, 1, p, n, 0, rightRead, 0, 0, outAt}, "[/data/a/c false]"},
 		{"path_open", []uint64{3, 1, p, n, 0, rw, 0, 0, outAt}, "[/data/a/c true]"},
+		{"path_link", []uint64{3, 0, p, n, 3, q, k}, "[/data/d true]"},
 		{"path_open", []uint64{3, 1, p, n, openTruncate, 0, 0, 0, outAt}, "[/data/a/c true]"},
 		{"path_filestat_get", []uint64{4, 1, q, k, outAt}, "[/other/d false]"},
 		{"path_unlink_file", []uint64{3, p, n}, "[/data/a/c true]"},
@@ -572,6 +574,77 @@ func TestGatePaths(t *testing.T) {
 		if got := fmt.Sprint(asked); got != tt.want {
 			t.Errorf("%s asked %s, want %s", tt.fn, got, tt.want)
 		}
+	}
+}
+
+// TestGateDenies: of an access that the gate denies nothing happens, and what a file is
+// open for has to be allowed, and no more.
+func TestGateDenies(t *testing.T) {
+	m := newMounted(t)
+	denied := map[string]bool{}
+	m.SetAuthority(runtime.Authority{Files: func(ctx context.Context, path string, write bool) error {
+		if ctx == nil || ctx.Err() != nil {
+			t.Errorf("%s is decided in the context %v", path, ctx)
+		}
+		if denied[fmt.Sprint(path, " ", write)] {
+			return fmt.Errorf("%w: by a rule", fs.ErrPermission)
+		}
+		return nil
+	}})
+	deny := func(uses ...string) {
+		clear(denied)
+		for _, u := range uses {
+			denied[u] = true
+		}
+	}
+	p, n := m.text(pathAt, "file")
+	q, k := m.text(path2At, "moved")
+	for _, tt := range []struct {
+		name, deny string
+		fn         string
+		params     []uint64
+	}{
+		{"truncate what may not be read", "/data/file false", "path_open", []uint64{3, 1, p, n, openTruncate, rw, rw, 0, outAt}},
+		{"truncate what may not be written", "/data/file true", "path_open", []uint64{3, 1, p, n, openTruncate, rightWrite, 0, 0, outAt}},
+		{"create", "/data/moved true", "path_open", []uint64{3, 1, q, k, openCreate, rightRead, 0, 0, outAt}},
+		{"remove", "/data/file true", "path_unlink_file", []uint64{3, p, n}},
+		{"move from", "/data/file true", "path_rename", []uint64{3, p, n, 3, q, k}},
+		{"move to", "/data/moved true", "path_rename", []uint64{3, p, n, 3, q, k}},
+		{"move what may not be read", "/data/file false", "path_rename", []uint64{3, p, n, 3, q, k}},
+		{"link from", "/data/file true", "path_link", []uint64{3, 0, p, n, 3, q, k}},
+		{"link to", "/data/moved true", "path_link", []uint64{3, 0, p, n, 3, q, k}},
+		{"link what may not be read", "/data/file false", "path_link", []uint64{3, 0, p, n, 3, q, k}},
+	} {
+		deny(tt.deny)
+		if errno := m.errno(tt.fn, tt.params...); errno != EACCES {
+			t.Errorf("%s: %d", tt.name, errno)
+		}
+		deny()
+		if entries, err := os.ReadDir(filepath.Join(m.base, "data")); err != nil || len(entries) != 1 {
+			t.Errorf("%s: there are %v, %v", tt.name, entries, err)
+		}
+		if b, err := os.ReadFile(filepath.Join(m.base, "data", "file")); string(b) != "content" {
+			t.Errorf("%s: %q, %v", tt.name, b, err)
+		}
+	}
+	fd := m.mustOpen("file", 0, rw, 0)
+	deny("/data/file true")
+	if errno := m.put(fd, "X"); errno != EACCES {
+		t.Errorf("write: %d", errno)
+	}
+	deny("/data/file false")
+	if _, errno := m.read(fd); errno != EACCES {
+		t.Errorf("read: %d", errno)
+	}
+	drop := m.mustOpen("drop", openCreate, rightWrite, 0)
+	deny("/data/drop false")
+	for fn, params := range map[string][]uint64{"fd_sync": {drop}, "fd_tell": {drop, outAt}, "fd_filestat_get": {drop, bufAt}} {
+		if errno := m.errno(fn, params...); errno != Success {
+			t.Errorf("%s of what may be written only: %d", fn, errno)
+		}
+	}
+	if errno := m.put(drop, "x"); errno != Success {
+		t.Errorf("write to what may be written only: %d", errno)
 	}
 }
 

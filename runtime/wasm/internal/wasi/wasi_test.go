@@ -36,7 +36,7 @@ func (w *world) call(ctx context.Context, name string, params ...uint64) (errno 
 		}
 	}()
 	stack := append(slices.Clone(params), 0)
-	return functions[name].do(&call{System: w.System, ctx: ctx, mem: w.mem, stack: stack}), nil
+	return w.run(ctx, functions[name], w.mem, stack), nil
 }
 
 func TestErrnos(t *testing.T) {

@@ -98,8 +98,9 @@ func widerPattern(text string, list []string) string {
 	return ""
 }
 
-// Guarded returns the files that decide what is trusted and how registries are
-// reached: the file itself, keys, the root and certificates.
+// Guarded returns the files that decide what is trusted and allowed, and how
+// registries are reached: the file itself, keys, the root, the policy and
+// certificates.
 func (f *File) Guarded() []string {
 	paths := []string{f.Path}
 	add := func(signers []signerEntry) {
@@ -119,6 +120,9 @@ func (f *File) Guarded() []string {
 		}
 	}
 	add(f.trust.Lock.Signers)
+	if f.Policy != "" {
+		paths = append(paths, f.Policy)
+	}
 	for _, r := range f.Registries {
 		if r.CA != "" {
 			paths = append(paths, r.CA)
@@ -180,7 +184,7 @@ func (r *signerReader) signer(e signerEntry) (sign.Verifier, error) {
 
 func (r *signerReader) key(name string) (sign.Verifier, error) {
 	path := r.file.beside(name)
-	data, err := read(path, maxKeyBytes)
+	data, err := ReadFile(path, maxKeyBytes)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", path, err)
 	}
@@ -207,7 +211,7 @@ func (r *signerReader) trustedRoot() (*sign.Root, error) {
 	}
 	r.rootRead = true
 	path := r.file.beside(r.file.trust.Root)
-	data, err := read(path, maxRootBytes)
+	data, err := ReadFile(path, maxRootBytes)
 	if err == nil {
 		r.root, err = sign.ParseRoot(data)
 	}

@@ -1,0 +1,50 @@
+package host
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mcpwasm/mcpwasm/cel"
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
+)
+
+// PolicyInput is the name of the host's own question among a result's inputRequests
+// (MCP 2026-07-28, client/elicitation), and of the answer to it.
+const PolicyInput = gate.InputKey
+
+// Facts are what policies know of a server before anything is asked of it.
+type Facts struct {
+	Server *cel.Server
+	// Tools are in the order in which the server lists them.
+	Tools []*cel.Tool
+	// Labels are the operator's, by the tool's name.
+	Labels map[string][]string
+}
+
+// FactsOf returns what policies know of a server. What it offers is taken from its
+// definitions or its package's manifest; a module without either is run as
+// [Describe] does it, with what that uses of c. A server with Err set has no facts
+// but that error.
+func FactsOf(ctx context.Context, c Config, s Server) (Facts, error) {
+	artifact, err := openArtifact(ctx, s)
+	if err != nil {
+		return Facts{}, err
+	}
+	definitions := s.Definitions
+	if s.Manifest == nil && artifact.Manifest != nil {
+		definitions = &artifact.Manifest.Definitions
+	}
+	if definitions == nil {
+		m, err := Describe(ctx, c, artifact.Wasm)
+		if err != nil {
+			return Facts{}, err
+		}
+		definitions = &m.Definitions
+	}
+	a := about(s, artifact.Digest, s.Grants)
+	seen, err := gate.NewServer(a).Define(definitions)
+	if err != nil {
+		return Facts{}, fmt.Errorf("definitions: %w", err)
+	}
+	return Facts{Server: &a.Server, Tools: seen.Tools(), Labels: s.Labels.Tools}, nil
+}
