@@ -64,15 +64,8 @@ func key(name string) string { return separators.Replace(fold.Full(name)) }
 // refuses names that differ only in case already.
 func (n *Names) Check(args json.RawMessage) error {
 	r := readers.Get().(*reader)
-	defer r.free()
-	r.in = *bytes.NewBuffer(args)
-	r.Reset(&r.in, jsontext.AllowDuplicateNames(true))
-	r.root = n
-	for {
-		if done, err := r.step(); done || err != nil {
-			return err
-		}
-	}
+	defer readers.Put(r)
+	return r.check(n, args)
 }
 
 // level is an object or array that is open.
@@ -93,14 +86,27 @@ type reader struct {
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
 
+// check reads arguments of which names are declared.
+func (r *reader) check(names *Names, args json.RawMessage) error {
+	defer r.forget()
+	r.root, r.in = names, *bytes.NewBuffer(args)
+	r.Reset(&r.in, jsontext.AllowDuplicateNames(true))
+	for {
+		if done, err := r.step(); done || err != nil {
+			return err
+		}
+	}
+}
+
 // What a reader keeps for the next arguments: levels, and names of each.
 const (
 	keepLevels = 16
 	keepNames  = 64
 )
 
-// free gives a reader back, without a trace of what it has read.
-func (r *reader) free() {
+// forget makes a reader ready for the next arguments, without a trace of what it has
+// read.
+func (r *reader) forget() {
 	if cap(r.levels) > keepLevels {
 		r.levels = nil
 	}
@@ -115,7 +121,6 @@ func (r *reader) free() {
 	}
 	r.levels, r.root, r.in = r.levels[:0], nil, bytes.Buffer{}
 	r.Reset(&r.in)
-	readers.Put(r)
 }
 
 // step reads a name or the next token of a value. It reports whether that was the
