@@ -114,7 +114,7 @@ func TestCheckTool(t *testing.T) {
 		`args.to.prot == 5`:          `the tool has no argument "to.prot": did you mean "port"?`,
 		`args.path == 5`:             `"==" does not go with (string, int)`,
 		`args.count == "5"`:          `"==" does not go with (int, string)`,
-		`args.path`:                  `the condition must be true or false, and this is a string`,
+		`args.path`:                  `the condition must be true or false, and its type is string`,
 		`args["path"] == "x"`:        "fields are written object.name, or object.`na-me`, not object[\"name\"]",
 		`"path" in args`:             `whether a field is there is asked with has(object.name)`,
 		`args.tags == ["x", args.n]`: `the tool has no argument "n"`,

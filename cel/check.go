@@ -128,10 +128,15 @@ func (c *linter) untrusted(r *lintRule) {
 	if r.source.Then != Allow || r.condition.ast == nil {
 		return
 	}
-	if path := claimAlone(r.condition.ast.NativeRep().Expr()); path != "" {
-		c.warn(r, r.source.when.At(1, 1), "%s is what %s says of itself: who lies is allowed; ask for more, or turn it around and deny",
-			path, map[bool]string{true: "a client", false: "a server"}[below(path, "principal.client")])
+	path := claimAlone(r.condition.ast.NativeRep().Expr())
+	if path == "" {
+		return
 	}
+	who := "a server"
+	if below(path, "principal.client") {
+		who = "a client"
+	}
+	c.warn(r, r.source.when.At(1, 1), "%s is what %s says of itself: who lies is allowed; ask for more, or turn it around and deny", path, who)
 }
 
 // claimAlone returns a claim that is enough to make an expression true, "" where

@@ -54,12 +54,14 @@ func (c *checker) check() *celgo.Ast {
 			follows = func(*celgo.Error) bool { return false }
 		}
 		for _, e := range slices.DeleteFunc(errs, follows) {
-			c.report(e.Location.Line(), e.Location.Column(), c.message(e.ExprID, e.Message))
+			if message := c.message(e.ExprID, e.Message); message != "" {
+				c.report(e.Location.Line(), e.Location.Column(), message)
+			}
 		}
 		return nil
 	}
 	if t := checked.OutputType(); !t.IsExactType(celgo.BoolType) && !t.IsExactType(celgo.DynType) {
-		c.report(1, 0, fmt.Sprintf("the condition must be true or false, and this is a %s", typeName(t.String())))
+		c.report(1, 0, fmt.Sprintf("the condition must be true or false, and its type is %s", typeName(t.String())))
 	}
 	c.checkMaps(checked.NativeRep())
 	return checked
@@ -97,7 +99,8 @@ var (
 	operator   = regexp.MustCompile(`^[_@]?([^_a-z@]+|in)_?$`)
 )
 
-// message says in plain words what cel-go found wrong with a part.
+// message says in plain words what cel-go found wrong with a part, "" where another
+// message says it.
 func (c *checker) message(id int64, message string) string {
 	if m := undeclared.FindStringSubmatch(message); m != nil {
 		return c.undeclared(id, m[1])
@@ -119,7 +122,11 @@ func (c *checker) message(id int64, message string) string {
 
 func (c *checker) undeclared(id int64, name string) string {
 	if e, ok := c.parts[id]; ok && e.Kind() == ast.CallKind && e.AsCall().FunctionName() == name {
+		name = c.namespaceOf(e.AsCall()) + name
 		return fmt.Sprintf("no function %q%s", name, nearest.Hint(name, c.functions()))
+	}
+	if c.isNamespace(id) {
+		return ""
 	}
 	name, _, _ = strings.Cut(strings.TrimPrefix(name, "."), ".")
 	if i, ok := declared[name]; ok && declarations[i].in(c.phase) {
@@ -128,6 +135,32 @@ func (c *checker) undeclared(id int64, name string) string {
 		return c.elsewhere(name, i)
 	}
 	return fmt.Sprintf("no variable %q on %s%s", name, c.phase, nearest.Hint(name, fieldsOf("", c.phase)))
+}
+
+// namespaceOf is what stands before a function that was meant to be one like
+// semver.compare, with the dot, and "" for others: cel-go takes such a call for that of
+// a method of a variable, and finds neither.
+func (c *checker) namespaceOf(call ast.CallExpr) string {
+	if !call.IsMemberFunction() || call.Target().Kind() != ast.IdentKind {
+		return ""
+	}
+	prefix := call.Target().AsIdent() + "."
+	for name := range c.env.Functions() {
+		if strings.HasPrefix(name, prefix) {
+			return prefix
+		}
+	}
+	return ""
+}
+
+// isNamespace reports whether a part is the namespace of a function that is called.
+func (c *checker) isNamespace(id int64) bool {
+	for _, e := range c.parts {
+		if e.Kind() == ast.CallKind && e.AsCall().IsMemberFunction() && e.AsCall().Target().ID() == id {
+			return c.namespaceOf(e.AsCall()) != ""
+		}
+	}
+	return false
 }
 
 // elsewhere says in which phases something is known.

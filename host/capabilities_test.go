@@ -127,8 +127,14 @@ func says(t *testing.T, tool, text string, parts []string) string {
 // callAs calls a tool over HTTP in somebody's name.
 func callAs(t *testing.T, url, who, tool, arguments string) (text string, failed bool) {
 	t.Helper()
-	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `","arguments":` + arguments +
-		`,"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
+	return textOf(t, json.RawMessage(postAs(t, url, who, tool, `{"name":"`+tool+`","arguments":`+arguments+
+		`,"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}`)))
+}
+
+// postAs calls a tool over HTTP with all its parameters and returns the result.
+func postAs(t *testing.T, url, who, tool, params string) string {
+	t.Helper()
+	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":` + params + `}`
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +160,7 @@ func callAs(t *testing.T, url, who, tool, arguments string) (text string, failed
 	if err := json.Unmarshal(bytes.TrimSpace(data), &m); err != nil || m.Result == nil {
 		t.Fatalf("%s: %s: %v", resp.Status, b, err)
 	}
-	return textOf(t, m.Result)
+	return string(m.Result)
 }
 
 // TestNotesOfTwoPeople: notes outlive guests and hosts, and belong to who wrote
@@ -164,12 +170,7 @@ func TestNotesOfTwoPeople(t *testing.T) {
 	data := newStore(t)
 	config := host.Config{
 		Servers: []host.Server{{Name: "notes", Source: guest(t, "notes"), Grants: plugins.Grants{KV: &plugins.KVGrant{}}}}, Store: data,
-		HTTP: host.HTTPOptions{Principal: func(r *http.Request) (host.Principal, error) {
-			if who := r.Header.Get("X-User"); who != "" {
-				return host.Principal{Subject: who}, nil
-			}
-			return host.Principal{}, errors.New("nobody")
-		}},
+		HTTP: host.HTTPOptions{Principal: named},
 	}
 	h := open(t, config)
 	s := httptest.NewServer(h.Handler())

@@ -38,6 +38,7 @@ func ExampleLocked() {
 		log.Fatal(err)
 	}
 	defer func() { _ = h.Close() }()
+	fmt.Println(len(server.Signers), server.Registry, server.Repository) // what policies see
 	definitions, err := h.Definitions(ctx, "hello")
 	fmt.Println(definitions.Tools.Items[0].Key, err)
 
@@ -45,6 +46,7 @@ func ExampleLocked() {
 	_, err = host.Locked(ctx, host.Config{}, client, "hello", entry, ".")
 	fmt.Println(err != nil)
 	// Output:
+	// 1 registry.example registry.example/acme/hello
 	// greet <nil>
 	// true
 }

@@ -301,7 +301,7 @@ func (h *Host) Definitions(ctx context.Context, server string) (plugins.Definiti
 // Call gives a message of MCP 2026-07-28 to the server that it is for. params
 // is a JSON object; where it has no _meta, one without client capabilities is
 // added. notify takes progress and log messages before Call returns; nil drops
-// them. The error is about the call as Go code; what the server or the protocol
+// them. To policies all calls from Go are one session that does not end. The error is about the call as Go code; what the server or the protocol
 // has to say is in the answer.
 func (h *Host) Call(ctx context.Context, method string, params json.RawMessage, notify func(plugins.Notification)) (plugins.Answer, error) {
 	if len(params) == 0 {

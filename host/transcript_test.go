@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/mcpwasm/mcpwasm/host"
+	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
 var update = flag.Bool("update", false, "write what the host says into testdata/transcripts")
@@ -117,6 +118,13 @@ func (p *player) configure(line string) {
 		p.config.Servers = append(p.config.Servers, host.Server{Name: words[0], Source: guest(p.t, words[0]), Args: words[1:]})
 	case "prefix":
 		p.config.Prefix = true
+	case "policy":
+		p.config.Policy = policyFile(p.t, rest)
+	case "store":
+		p.config.Store = newStore(p.t)
+	case "mount":
+		s := &p.config.Servers[len(p.config.Servers)-1]
+		s.Grants.Mounts = []plugins.MountGrant{{Source: p.t.TempDir(), Path: rest, Access: plugins.ReadWrite}}
 	case "pages":
 		n, err := strconv.Atoi(rest)
 		if err != nil {

@@ -24,16 +24,18 @@ func (w *Words) UnmarshalWord(word string) error {
 type Text struct {
 	Value string
 	style yaml.Style
-	start Position
-	// source is the file from start on.
-	source string
+	node  Position
+	file  *contents
 }
 
 // At returns where a character stands in the file, by its line and column in the
 // text, both from 1. YAML folds lines and has escapes: what cannot be followed is
-// placed where that begins.
+// placed where that begins. Of the zero Text it is none.
 func (t Text) At(line, column int) Position {
-	w := walker{style: t.style, at: t.start, rest: t.source}
+	if t.file == nil {
+		return Position{}
+	}
+	w := t.begin()
 	for _, r := range before(t.Value, line, column) {
 		if !w.follow(r) {
 			break
@@ -41,6 +43,21 @@ func (t Text) At(line, column int) Position {
 	}
 	w.joinLines()
 	return w.at
+}
+
+// begin returns a walker at the text's first character.
+func (t Text) begin() *walker {
+	w := &walker{style: t.style, at: t.node, rest: t.file.from(t.node)}
+	switch {
+	case t.style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0: // it begins below its header
+		for line := w.at.Line; w.at.Line == line && w.rest != ""; {
+			w.skip(1)
+		}
+		w.skipSpace()
+	case t.style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
+		w.skip(1)
+	}
+	return w
 }
 
 // before returns the text in front of a character.
@@ -141,43 +158,33 @@ func (w *walker) skip(n int) {
 
 // text reads a scalar with its place.
 func (d *Decoder) text(n *yaml.Node, t *Text, path string) {
-	value, ok := d.scalar(n, path, "text")
-	if !ok {
-		return
+	if value, ok := d.scalar(n, path, "text"); ok {
+		*t = Text{Value: value, style: n.Style, node: Position{n.Line, n.Column}, file: d.file}
 	}
-	w := walker{at: Position{n.Line, n.Column}, rest: d.from(Position{n.Line, n.Column})}
-	switch {
-	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0: // it begins below its header
-		for line := w.at.Line; w.at.Line == line && w.rest != ""; {
-			w.skip(1)
+}
+
+// contents is a file with the offsets at which its lines begin.
+type contents struct {
+	text  string
+	lines []int
+}
+
+func newContents(data []byte) *contents {
+	c := &contents{text: string(data), lines: []int{0}}
+	for i := range len(c.text) {
+		if c.text[i] == '\n' || c.text[i] == '\r' && !strings.HasPrefix(c.text[i:], "\r\n") {
+			c.lines = append(c.lines, i+1)
 		}
-		w.skipSpace()
-	case n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
-		w.skip(1)
 	}
-	*t = Text{Value: value, style: n.Style, start: w.at, source: w.rest}
+	return c
 }
 
 // from returns the file from a place on, "" for one that it does not have.
-func (d *Decoder) from(pos Position) string {
-	if d.lines == nil {
-		d.lines = lineStarts(d.data)
-	}
-	if pos.Line < 1 || pos.Line > len(d.lines) {
+func (c *contents) from(pos Position) string {
+	if pos.Line < 1 || pos.Line > len(c.lines) {
 		return ""
 	}
-	w := walker{rest: d.data[d.lines[pos.Line-1]:]}
+	w := walker{rest: c.text[c.lines[pos.Line-1]:]}
 	w.skip(pos.Column - 1)
 	return w.rest
-}
-
-// lineStarts returns where the lines of a text begin.
-func lineStarts(text string) []int {
-	starts := []int{0}
-	for i := range len(text) {
-		if text[i] == '\n' || text[i] == '\r' && !strings.HasPrefix(text[i:], "\r\n") {
-			starts = append(starts, i+1)
-		}
-	}
-	return starts
 }

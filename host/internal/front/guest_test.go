@@ -148,8 +148,16 @@ func (g *testGuest) Close(context.Context) error { return nil }
 // newTestFront returns a front with one test guest behind it.
 func newTestFront(t testing.TB, cfg Config) (*Front, *testGuest) {
 	t.Helper()
+	return newTestFrontAt(t, gatetest.Policy{}, cfg)
+}
+
+// newTestFrontAt is newTestFront with a policy.
+func newTestFrontAt(t testing.TB, p gatetest.Policy, cfg Config) (*Front, *testGuest) {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	gw := gateway.New(gateway.Config{Versions: Versions(), PageSize: 4, Gate: gatetest.Open(), Log: log})
+	at := gatetest.Open()
+	at.SetPolicy(p)
+	gw := gateway.New(gateway.Config{Versions: Versions(), PageSize: 4, Gate: at, Log: log})
 	g := &testGuest{started: make(chan struct{}, 8), stopped: make(chan struct{}, 8)}
 	s := gateway.NewServer("test", log, nil)
 	g.signal = s.Signal

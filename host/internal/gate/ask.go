@@ -64,9 +64,14 @@ func (c *Call) ask(_ context.Context, p pending) error {
 
 func (c *Call) refuseToAsk(phase cel.Phase, q cel.Question, reason string) error {
 	in := c.input()
-	c.gate.cfg.Log.Warn("denied by the policy", append(about(phase, &in), "rule", q.Rule, "error", reason)...)
+	c.gate.logUnasked(phase, &in, q.Rule, reason)
 	why := wire.Object{}.SetString("rule", q.Rule).SetString("phase", string(phase)).Set("asks", json.RawMessage("true"))
 	return c.deniedFor(why, deniedText(q.Rule, because(q.Message, reason)))
+}
+
+// logUnasked tells the operator of a denial for want of somebody to ask.
+func (g *Gate) logUnasked(phase cel.Phase, in *cel.Input, rule, reason string) {
+	g.cfg.Log.Warn("denied by the policy", append(about(phase, in), "rule", rule, "error", reason)...)
 }
 
 // schema is the form: how long the answer holds.

@@ -153,7 +153,7 @@ func (c *Call) Effect(ctx context.Context, e *cel.Effect, labels []string) error
 		in := c.input()
 		in.Effect, in.Labels = e, union(in.Labels, labels)
 		d := c.gate.decide(ctx, cel.PhaseEffect, &in, &c.denials)
-		if err := c.effectVerdict(ctx, d, e); err != nil {
+		if err := c.effectVerdict(ctx, d, &in); err != nil {
 			return err
 		}
 		// What was decided holds for the labels that were seen. They only grow, so
@@ -168,19 +168,22 @@ func (c *Call) Effect(ctx context.Context, e *cel.Effect, labels []string) error
 	}
 }
 
-func (c *Call) effectVerdict(ctx context.Context, d cel.Decision, e *cel.Effect) error {
+func (c *Call) effectVerdict(ctx context.Context, d cel.Decision, in *cel.Input) error {
 	switch d.Verdict {
 	case cel.Allow:
 		return nil
 	case cel.Ask:
-		open := c.unanswered(ctx, d.Asks, e)
+		open := c.unanswered(ctx, d.Asks, in.Effect)
 		if len(open) == 0 {
 			return nil
 		}
 		if reason := c.cannotAsk(); reason != "" {
+			if c.denials.Add(1) <= maxDenials {
+				c.gate.logUnasked(cel.PhaseEffect, in, open[0].Rule, reason)
+			}
 			return effect.Errorf(plugins.EffectDenied, "%s", deniedText(open[0].Rule, because(open[0].Message, reason)))
 		}
-		c.pending = &pending{open, e}
+		c.pending = &pending{open, in.Effect}
 		return errAsking
 	}
 	return effect.Errorf(plugins.EffectDenied, "%s", deniedText(d.Rule, d.Message))
@@ -247,7 +250,11 @@ func (g *Gate) Start(s *Server) func(context.Context, *cel.Effect, []string) err
 			s.started(d.Labels)
 			return nil
 		case cel.Ask:
-			return effect.Errorf(plugins.EffectDenied, "%s", deniedText(d.Rule, because(d.Message, "nobody can be asked while a server starts")))
+			const reason = "nobody can be asked while a server starts"
+			if denials.Add(1) <= maxDenials {
+				g.logUnasked(cel.PhaseEffect, &in, d.Rule, reason)
+			}
+			return effect.Errorf(plugins.EffectDenied, "%s", deniedText(d.Rule, because(d.Message, reason)))
 		}
 		return effect.Errorf(plugins.EffectDenied, "%s", deniedText(d.Rule, d.Message))
 	}

@@ -226,7 +226,7 @@ func TestForgotten(t *testing.T) {
 // TestCalls: what does not reach a guest is no call.
 func TestCalls(t *testing.T) {
 	var n int64
-	b := newTestbed(t, gatetest.Policy{Decides: func(phase cel.Phase, in *cel.Input) cel.Decision {
+	b := newTestbed(t, gatetest.Policy{Decides: func(_ cel.Phase, in *cel.Input) cel.Decision {
 		n = in.Session.Calls
 		if string(in.Args) == `{}` {
 			return cel.Decision{Verdict: cel.Deny, Message: "no"}

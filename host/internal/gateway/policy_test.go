@@ -172,7 +172,7 @@ func TestDecidedMethods(t *testing.T) {
 			guest, reached := newGuest("a"), false
 			guest.answers[tc.method] = func(wire.Object) string { reached = true; return `{"result":{}}` }
 			var seen cel.Input
-			g := withPolicy(t, func(phase cel.Phase, in *cel.Input) cel.Decision {
+			g := withPolicy(t, func(_ cel.Phase, in *cel.Input) cel.Decision {
 				seen = *in
 				return deny
 			}, false, map[string]Guest{"a": guest})
