@@ -14,6 +14,7 @@ type rule struct {
 	source *sourceRule
 	file   string
 	index  int
+	labels []string // that the policy knows
 	// conditions are by the place in [Phases]; nil where the rule is not on the phase.
 	conditions [4]*condition
 	// typed says that the arguments it reads are typed by a tool's input schema.
@@ -50,7 +51,7 @@ func compile(src *source) (*Policy, Problems, error) {
 	p := &Policy{source: src}
 	var problems Problems
 	for i := range src.rules {
-		r := &rule{source: &src.rules[i], file: src.file, index: i}
+		r := &rule{source: &src.rules[i], file: src.file, index: i, labels: src.labels}
 		more, err := r.compile()
 		if err != nil {
 			return nil, nil, err
@@ -112,6 +113,12 @@ func (r *rule) condition(phase Phase, env *celgo.Env, args *schema) (*condition,
 	}
 	checker := &checker{rule: r, phase: phase, env: env, schema: args}
 	if c.ast = checker.check(); len(checker.problems) > 0 {
+		return nil, checker.problems
+	}
+	for _, p := range checkLabels(c.ast, r.labels) {
+		checker.report(p.Line, p.Column, p.Message)
+	}
+	if len(checker.problems) > 0 {
 		return nil, checker.problems
 	}
 	c.paths = pathsOf(c.ast.NativeRep().Expr())
