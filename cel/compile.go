@@ -13,8 +13,8 @@ import (
 type rule struct {
 	source *sourceRule
 	file   string
-	index  int
 	labels []string // that the policy knows
+	index  int
 	// conditions are by the place in [Phases]; nil where the rule is not on the phase.
 	conditions [4]*condition
 	// typed says that the arguments it reads are typed by a tool's input schema.
@@ -51,7 +51,7 @@ func compile(src *source) (*Policy, Problems, error) {
 	p := &Policy{source: src}
 	var problems Problems
 	for i := range src.rules {
-		r := &rule{source: &src.rules[i], file: src.file, index: i, labels: src.labels}
+		r := &rule{source: &src.rules[i], file: src.file, labels: src.labels, index: i}
 		more, err := r.compile()
 		if err != nil {
 			return nil, nil, err
