@@ -27,10 +27,10 @@ const nsPerUnit = 50
 // is larger than this is generated, and an expression is planned and evaluated by
 // recursion.
 const (
-	maxExpression = 20_000 // characters
-	maxNodes      = 5_000  // parts, with what macros make of them
-	maxDepth      = 100    // parts inside one another
-	maxLoops      = 4      // comprehensions inside one another
+	maxExpression = maxWhen // characters
+	maxNodes      = 5_000   // parts, with what macros make of them
+	maxDepth      = 100     // parts inside one another
+	maxLoops      = 4       // comprehensions inside one another
 )
 
 // compileLimits bounds what is compiled.

@@ -64,3 +64,14 @@ func TestCheckLabels(t *testing.T) {
 		})
 	}
 }
+
+func TestUnknownLabelIsAProblem(t *testing.T) {
+	const policy = "labels: [reads:hr]\nrules:\n" +
+		"  - name: hr\n    on: [call, effect]\n    when: \"'reads:hr' in labels\"\n    then: deny\n" +
+		"  - name: private\n    on: [call, effect]\n    when: \"'reads:privat' in session.labels\"\n    then: deny\n"
+	_, err := Parse("policy.yaml", []byte(policy))
+	const want = `policy.yaml:9:12: private: unknown label "reads:privat": did you mean "reads:private"?`
+	if err == nil || err.Error() != want {
+		t.Errorf("err = %v, want %s", err, want)
+	}
+}

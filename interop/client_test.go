@@ -51,9 +51,16 @@ func (e *rpcError) Error() string { return fmt.Sprintf("%d: %s", e.Code, e.Messa
 type kind struct {
 	name      string
 	revisions map[string]string // asked for → spoken
-	connect   func(t *testing.T, g target, revision string) client
+	connect   func(t *testing.T, g target, revision string, p person) client
 	quirks    quirks
 }
+
+// person is who sits at a client: its answer to every form, as JSON of an ElicitResult.
+// Nobody sits at one whose answer is "": it does not declare elicitation.
+type person struct{ elicit string }
+
+// helpful answers every form that the sample servers have.
+var helpful = person{`{"action":"accept","content":{"name":"Ada","response":"yes","color":"blue","unit":"kelvin","sure":true,"ok":true}}`}
 
 // quirks are what a client does otherwise than the rest.
 type quirks struct {
@@ -78,10 +85,8 @@ var kinds = []kind{
 	{"ts2024", map[string]string{"": "2024-11-05"}, connectTS("sdk2024"), quirks{stdioOnly: true, noForms: true, terminates: true}},
 }
 
-// capabilities of every client, and its answers to what servers ask.
+// The answers of every client to what servers ask, beside forms.
 const (
-	capabilities = `{"elicitation":{"form":{}},"sampling":{},"roots":{}}`
-	elicitAnswer = `{"action":"accept","content":{"name":"Ada","response":"yes","color":"blue","unit":"kelvin","sure":true,"ok":true}}`
 	sampleAnswer = `{"role":"assistant","model":"a-model","stopReason":"endTurn","content":{"type":"text","text":"Paris"}}`
 	rootsAnswer  = `{"roots":[{"uri":"file:///work/a","name":"a"}]}`
 )
@@ -103,7 +108,7 @@ func everyClient(t *testing.T, args []string, test func(t *testing.T, c subject)
 			for asked, spoken := range k.revisions {
 				t.Run(fmt.Sprintf("%s/%s/%s", transport, k.name, orUnasked(asked)), func(t *testing.T) {
 					g := find(t)
-					c := k.connect(t, g, asked)
+					c := k.connect(t, g, asked, helpful)
 					if got := c.hello().Revision; got != spoken {
 						t.Errorf("revision %q, want %q", got, spoken)
 					}

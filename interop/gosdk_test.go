@@ -22,10 +22,10 @@ type goClient struct {
 	subscribed []string
 }
 
-func connectGoSDK(t *testing.T, g target, revision string) client {
+func connectGoSDK(t *testing.T, g target, revision string, p person) client {
 	t.Helper()
 	ev := newEvents()
-	c := mcp.NewClient(&mcp.Implementation{Name: "interop-go", Version: "1.0.0"}, goOptions(t, ev))
+	c := mcp.NewClient(&mcp.Implementation{Name: "interop-go", Version: "1.0.0"}, goOptions(t, ev, p))
 	c.AddRoots(&mcp.Root{URI: "file:///work/a", Name: "a"})
 	session, err := c.Connect(deadline(t), goTransport(g), &mcp.ClientSessionOptions{ProtocolVersion: revision})
 	if err != nil {
@@ -46,16 +46,12 @@ func goTransport(g target) mcp.Transport {
 	return &mcp.CommandTransport{Command: cmd, TerminateDuration: patience}
 }
 
-func goOptions(t *testing.T, ev *events) *mcp.ClientOptions {
+func goOptions(t *testing.T, ev *events, p person) *mcp.ClientOptions {
 	record := func(name string, params any) { ev.add(name, mustJSON(t, params)) }
-	return &mcp.ClientOptions{
+	options := &mcp.ClientOptions{
 		CreateMessageHandler: func(_ context.Context, r *mcp.CreateMessageRequest) (*mcp.CreateMessageResult, error) {
 			record("sampling/createMessage", r.Params)
 			return decode[mcp.CreateMessageResult](sampleAnswer)
-		},
-		ElicitationHandler: func(_ context.Context, r *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
-			record("elicitation/create", r.Params)
-			return decode[mcp.ElicitResult](elicitAnswer)
 		},
 		LoggingMessageHandler:       func(_ context.Context, r *mcp.LoggingMessageRequest) { record("notifications/message", r.Params) },
 		ProgressNotificationHandler: func(_ context.Context, r *mcp.ProgressNotificationClientRequest) { record("progress", r.Params) },
@@ -72,6 +68,13 @@ func goOptions(t *testing.T, ev *events) *mcp.ClientOptions {
 			record("notifications/resources/updated", r.Params)
 		},
 	}
+	if p.elicit != "" {
+		options.ElicitationHandler = func(_ context.Context, r *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+			record("elicitation/create", r.Params)
+			return decode[mcp.ElicitResult](p.elicit)
+		}
+	}
+	return options
 }
 
 func decode[T any](text string) (*T, error) {

@@ -98,7 +98,7 @@ func prepare() (cleanup func(), err error) {
 		return nil, err
 	}
 	mcpwasm = filepath.Join(root, "bin", "mcpwasm")
-	for _, file := range []string{mcpwasm, sample("everything"), sample("stdio-gosdk"), sample("stdio-mcpgo")} {
+	for _, file := range []string{mcpwasm, sample("everything"), sample("stdio-gosdk"), sample("stdio-mcpgo"), sample("fetch"), sample("notes")} {
 		if _, err := os.Stat(file); err != nil {
 			return nil, fmt.Errorf("%w: run \"make build plugins\" first, or \"make interop\"", err)
 		}

@@ -19,8 +19,12 @@ func TestNotebook(t *testing.T) {
 	})
 }
 
+// trusting is a policy that allows everything. mcp-go calls every tool destructive
+// unless told otherwise, and the shipped policy would ask before each.
+var trusting = filepath.Join("testdata", "policies", "all.yaml")
+
 func TestCalculator(t *testing.T) {
-	everyClient(t, []string{"run", sample("stdio-mcpgo")}, func(t *testing.T, c subject) {
+	everyClient(t, []string{"run", "--policy", trusting, sample("stdio-mcpgo")}, func(t *testing.T, c subject) {
 		exerciseCalculator(t, c, "")
 	})
 }
@@ -134,7 +138,7 @@ func TestServe(t *testing.T) {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	everyClient(t, []string{"serve", "--config", file}, func(t *testing.T, c subject) {
+	everyClient(t, []string{"serve", "--policy", trusting, "--config", file}, func(t *testing.T, c subject) {
 		exerciseEverything(t, c, "all__")
 		exerciseCalculator(t, c, "calc__")
 		check(t, "structured", call(t, c, "clock__convert", map[string]any{"time": "2026-11-22T12:00:00Z", "to": "Europe/Berlin"}),
@@ -149,7 +153,7 @@ func TestManyClients(t *testing.T) {
 	for _, k := range kinds {
 		for asked := range k.revisions {
 			if !k.quirks.stdioOnly {
-				clients = append(clients, k.connect(t, http, asked))
+				clients = append(clients, k.connect(t, http, asked, helpful))
 			}
 		}
 	}

@@ -52,10 +52,10 @@ func (e *tsError) err() error {
 	return &rpcError{code, e.Message, e.Data}
 }
 
-func connectTS(sdk string) func(*testing.T, target, string) client {
-	return func(t *testing.T, g target, revision string) client {
+func connectTS(sdk string) func(*testing.T, target, string, person) client {
+	return func(t *testing.T, g target, revision string, p person) client {
 		t.Helper()
-		c := startDriver(t, sdk, g, revision)
+		c := startDriver(t, sdk, g, revision, p)
 		var a tsAnswer
 		select {
 		case a = <-c.pending[0]:
@@ -72,20 +72,22 @@ func connectTS(sdk string) func(*testing.T, target, string) client {
 	}
 }
 
-func startDriver(t *testing.T, sdk string, g target, revision string) *tsClient {
+func startDriver(t *testing.T, sdk string, g target, revision string, p person) *tsClient {
 	t.Helper()
 	server := map[string]any{"url": g.url}
 	if g.url == "" {
 		server = map[string]any{"command": g.command[0], "args": g.command[1:], "env": environment(g.env)}
 	}
-	config := mustJSON(t, map[string]any{
-		"server": server, "revision": revision, "capabilities": json.RawMessage(capabilities),
-		"answers": map[string]json.RawMessage{
-			"elicitation/create":     json.RawMessage(elicitAnswer),
-			"sampling/createMessage": json.RawMessage(sampleAnswer),
-			"roots/list":             json.RawMessage(rootsAnswer),
-		},
-	})
+	capabilities := map[string]any{"sampling": struct{}{}, "roots": struct{}{}}
+	answers := map[string]json.RawMessage{
+		"sampling/createMessage": json.RawMessage(sampleAnswer),
+		"roots/list":             json.RawMessage(rootsAnswer),
+	}
+	if p.elicit != "" {
+		capabilities["elicitation"] = map[string]any{"form": struct{}{}}
+		answers["elicitation/create"] = json.RawMessage(p.elicit)
+	}
+	config := mustJSON(t, map[string]any{"server": server, "revision": revision, "capabilities": capabilities, "answers": answers})
 	c := &tsClient{
 		cmd: exec.Command(node, filepath.Join(clients, "ts", "driver.mjs"), sdk, string(config)),
 		ev:  newEvents(), read: make(chan struct{}), pending: map[int]chan tsAnswer{0: make(chan tsAnswer, 1)},
@@ -95,7 +97,7 @@ func startDriver(t *testing.T, sdk string, g target, revision string) *tsClient 
 	if err != nil {
 		t.Fatal(err)
 	}
-	answers, err := c.cmd.StdoutPipe()
+	said, err := c.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +105,7 @@ func startDriver(t *testing.T, sdk string, g target, revision string) *tsClient 
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go c.listen(answers)
+	go c.listen(said)
 	t.Cleanup(func() {
 		if c.cmd.ProcessState == nil { // the test failed before it closed
 			_ = c.cmd.Process.Kill()

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpwasm/mcpwasm/internal/fold"
 )
 
 // Member is one member of an [Object].
@@ -198,18 +201,31 @@ func (o Object) MapElements(name string, f func(Object) Object) Object {
 	return o.Set(name, append(out, ']'))
 }
 
-// CheckNames refuses a member whose name is one of the known ones but for its
-// case: a lenient reader would take it for the known one, a strict reader would
-// not see it.
+// CheckNames refuses a member whose name is one of the known ones but for its case
+// or its form in Unicode: a lenient reader would take it for the known one, a
+// strict reader would not see it.
 func (o Object) CheckNames(known ...string) error {
 	for _, m := range o.members {
 		for _, k := range known {
-			if m.Name != k && strings.EqualFold(m.Name, k) {
-				return fmt.Errorf("member %q: write it %q", m.Name, k)
+			if m.Name != k && alike(m.Name, k) {
+				return fmt.Errorf("member %+q: write it %q", m.Name, k)
 			}
 		}
 	}
 	return nil
+}
+
+// alike reports whether a name may be read as a known one, which is ASCII.
+func alike(name, known string) bool {
+	if strings.EqualFold(name, known) {
+		return true
+	}
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return fold.Full(name) == fold.Full(known)
+		}
+	}
+	return false
 }
 
 // AppendJSON appends the object as JSON; values keep their bytes.

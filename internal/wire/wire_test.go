@@ -167,15 +167,23 @@ func TestObjectKeepsBytes(t *testing.T) {
 }
 
 func TestCheckNames(t *testing.T) {
-	o, err := ParseObject([]byte(`{"Arguments":{}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := o.CheckNames("name", "arguments"); err == nil || !strings.Contains(err.Error(), `"Arguments": write it "arguments"`) {
-		t.Errorf("err = %v", err)
-	}
-	if err := o.CheckNames("name"); err != nil {
-		t.Errorf("err = %v", err)
+	for _, tc := range []struct{ name, in, want string }{
+		{"as known", `{"arguments":{},"inputResponses":{},"other":1,"naïve":2}`, ""},
+		{"another case", `{"Arguments":{}}`, `"Arguments": write it "arguments"`},
+		{"long s", `{"argument\u017f":{}}`, `"argument\u017f": write it "arguments"`},
+		{"full width", `{"ａrguments":{}}`, `"\uff41rguments": write it "arguments"`},
+		{"full width of a name with capitals", `{"inputResponseｓ":{}}`, `write it "inputResponses"`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o, err := ParseObject([]byte(tc.in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = o.CheckNames("name", "arguments", "inputResponses")
+			if (err != nil) != (tc.want != "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("err = %v, want it to say %q", err, tc.want)
+			}
+		})
 	}
 }
 

@@ -314,6 +314,22 @@ type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
+// TestFilter: what a server does not have is not agreed to.
+func TestFilter(t *testing.T) {
+	parse := func(s string) wire.Object {
+		o, err := wire.ParseObject([]byte(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	asked := parse(`{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":false}`)
+	want, agreed, perr := parseFilter(asked, parse(`{"tools":{"listChanged":true},"resources":{"listChanged":true}}`))
+	if perr != nil || string(agreed.JSON()) != `{"toolsListChanged":true}` || len(want.methods) != 1 {
+		t.Errorf("agreed to %s, %v, error %v", agreed.JSON(), want.methods, perr)
+	}
+}
+
 func TestStdioSubscription(t *testing.T) {
 	f, g := newTestFront(t, Config{})
 	c := dialStdio(t, f)
@@ -322,8 +338,9 @@ func TestStdioSubscription(t *testing.T) {
 	if ack.Method != notifyAcked {
 		t.Fatalf("first message = %s", ack.Append(nil))
 	}
-	// Prompts cannot change here, so that part is not agreed to.
-	if v, _ := ack.Params.Get("notifications"); string(v) != `{"toolsListChanged":true,"resourceSubscriptions":["test://a"]}` {
+	// The guest does not say that its prompts can change, but the policy can change
+	// what is listed of them.
+	if v, _ := ack.Params.Get("notifications"); string(v) != `{"toolsListChanged":true,"promptsListChanged":true,"resourceSubscriptions":["test://a"]}` {
 		t.Errorf("agreed to %s", v)
 	}
 	c.send(`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"change",%s}}`, meta)

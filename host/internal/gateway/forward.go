@@ -128,6 +128,10 @@ func (g *Gateway) named(ctx context.Context, r Request, capability string, list 
 		t.server.release()
 		return target{}, invalidParams("unknown %s %q", capability[:len(capability)-1], name)
 	}
+	if err := t.defs.checkArguments(capability, def, t.params); err != nil {
+		t.server.release()
+		return target{}, err
+	}
 	if t.subject.Prompt = t.own; capability == "tools" {
 		t.tool, t.subject = def, gate.Subject{Tool: t.own}
 	}

@@ -294,8 +294,9 @@ func (g *Gateway) instructions(ctx context.Context) (string, error) {
 	return strings.Join(parts, "\n\n"), err
 }
 
-// capabilities returns the server's own, or what any server has. Behind a
-// prefix every list can change, since the set of servers can.
+// capabilities returns the server's own, or what any server has. Every list can
+// change, whatever its server says: the set of servers can, and the policy, which
+// decides what is listed.
 func (g *Gateway) capabilities(ctx context.Context) (wire.Object, error) {
 	var all wire.Object
 	err := g.each(ctx, func(_ *Server, d *plugins.Definitions) {
@@ -304,7 +305,7 @@ func (g *Gateway) capabilities(ctx context.Context) (wire.Object, error) {
 			all = union(all, caps)
 		}
 	})
-	if err != nil || !g.cfg.Prefix {
+	if err != nil {
 		return all, err
 	}
 	for _, name := range []string{"tools", "prompts", "resources"} {

@@ -56,7 +56,7 @@ func TestPinned(t *testing.T) {
 	}
 	for _, tt := range []struct{ name, method, params, want string }{
 		{"list", plugins.MethodListTools, `{}`, `"description":"as it is known"`},
-		{"discover", plugins.MethodDiscover, `{}`, `"capabilities":{"tools":{}}`},
+		{"discover", plugins.MethodDiscover, `{}`, `"capabilities":{"tools":{"listChanged":true}}`},
 		{"identity", plugins.MethodDiscover, `{}`, `"name":"known"`},
 		{"call", plugins.MethodCallTool, `{"name":"run"}`, `"from":"liar"`},
 		{"a list that it does not have", plugins.MethodListPrompts, `{}`, "Method not found"},

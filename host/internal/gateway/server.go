@@ -128,6 +128,7 @@ type definitionSet struct {
 	prefixed *plugins.Definitions
 	seen     *gate.Definitions
 	shown    [len(lists)]atomic.Pointer[shown]
+	declared sync.Map // "tools/name" → *arguments.Names, made when first called
 }
 
 func newDefinitionSet(name string, own *plugins.Definitions, seen *gate.Definitions) *definitionSet {

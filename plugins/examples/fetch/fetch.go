@@ -61,6 +61,16 @@ type page struct {
 
 // get reads a page, following up to ten redirects.
 func get(ctx context.Context, address string) (*page, error) {
+	r, err := newRequest(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", "text/html, text/markdown, text/plain, application/json, */*;q=0.5")
+	return exchange(r)
+}
+
+// newRequest returns a request for an absolute URL of the web.
+func newRequest(ctx context.Context, method, address string, body io.Reader) (*http.Request, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, err
@@ -68,12 +78,16 @@ func get(ctx context.Context, address string) (*page, error) {
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("%q is no absolute http or https URL", address)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	r, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Accept", "text/html, text/markdown, text/plain, application/json, */*;q=0.5")
 	r.Header.Set("User-Agent", "mcpwasm-fetch/1.0")
+	return r, nil
+}
+
+// exchange sends a request and reads what comes back.
+func exchange(r *http.Request) (*page, error) {
 	resp, err := client.Do(r)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -90,6 +92,47 @@ func TestFetch(t *testing.T) {
 		t.Errorf("image: %s", a.Raw)
 	}
 	if a := (pdktest.Client{}).CallTool(t, "fetch", map[string]any{"url": base + "/page"}); !strings.Contains(a.Text(), "missing grant: --allow-http") {
+		t.Errorf("without a grant: %s", a.Raw)
+	}
+}
+
+func TestPost(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /echo", func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = fmt.Fprintf(w, "%s: %s", r.Header.Get("Content-Type"), b)
+	})
+	mux.HandleFunc("POST /quiet", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("POST /picture", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("\x89PNG\x0d\x0a\x1a\x0a")) })
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	tests := []struct {
+		name string
+		in   map[string]any
+		want string
+		bad  bool
+	}{
+		{"text", map[string]any{"url": s.URL + "/echo", "text": "é"}, s.URL + "/echo: sent\n\ntext/plain; charset=utf-8: é", false},
+		{"type", map[string]any{"url": s.URL + "/echo", "text": "{}", "type": "application/json"}, s.URL + "/echo: sent\n\napplication/json: {}", false},
+		{"no text", map[string]any{"url": s.URL + "/echo", "text": ""}, s.URL + "/echo: sent\n\ntext/plain; charset=utf-8: ", false},
+		{"no answer", map[string]any{"url": s.URL + "/quiet", "text": "a"}, s.URL + "/quiet: sent", false},
+		{"no text comes back", map[string]any{"url": s.URL + "/picture", "text": "a"}, s.URL + "/picture: sent", false},
+		{"not found", map[string]any{"url": s.URL + "/none", "text": "a"}, s.URL + "/none: the server says 404 Not Found\n\n404 page not found\n", true},
+		{"no URL", map[string]any{"url": "/echo", "text": "a"}, `"/echo" is no absolute http or https URL`, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if a := asking.CallTool(t, "post", tt.in); a.Text() != tt.want || a.IsError() != tt.bad {
+				t.Errorf("got %.300s, want %q", a.Raw, tt.want)
+			}
+		})
+	}
+	if a := (pdktest.Client{}).CallTool(t, "post", map[string]any{"url": s.URL + "/echo", "text": "a"}); !strings.Contains(a.Text(), "missing grant: --allow-http") {
 		t.Errorf("without a grant: %s", a.Raw)
 	}
 }

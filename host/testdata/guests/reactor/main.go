@@ -51,7 +51,7 @@ type message struct {
 	Method string
 	Params struct {
 		Name      string
-		Arguments struct{ Result, Error json.RawMessage }
+		Arguments json.RawMessage
 		Meta      struct {
 			ProgressToken json.RawMessage `json:"progressToken"`
 		} `json:"_meta"`
@@ -101,8 +101,17 @@ func discover() {
 	}
 }
 
+// echo is the only tool in the mode of its name: it answers with its arguments as they
+// arrived, as text.
+const echo = `{"name":"echo","inputSchema":{"type":"object","properties":{"path":{"type":"string"},"n":{"type":"integer"},` +
+	`"x":{"type":"number"},"options":{"type":"object","properties":{"mode":{"type":"string"}}},"any":{}}}}`
+
 // list gives definitions with fields that no host knows.
 func list() {
+	if mode == "echo" {
+		answer(`{"result":{"tools":[` + echo + `]}}`)
+		return
+	}
 	defs := make([]string, len(names))
 	for i, n := range names {
 		defs[i] = `{"name":"` + n + `","inputSchema":{"type":"object","x-limit":9007199254740993},"x-unknown":[1e400,null]}`
@@ -113,13 +122,25 @@ func list() {
 var sink [][]byte
 
 func call(m message) {
+	var arguments struct{ Result, Error json.RawMessage }
+	if len(m.Params.Arguments) > 0 {
+		if err := json.Unmarshal(m.Params.Arguments, &arguments); err != nil {
+			panic(err)
+		}
+	}
 	switch m.Params.Name {
 	case "ok":
 		answer(done)
+	case "echo":
+		text, err := json.Marshal(string(m.Params.Arguments))
+		if err != nil {
+			panic(err)
+		}
+		answer(`{"result":{"content":[{"type":"text","text":` + string(text) + `}]}}`)
 	case "raw":
-		answer(`{"result":` + string(m.Params.Arguments.Result) + `}`)
+		answer(`{"result":` + string(arguments.Result) + `}`)
 	case "fail":
-		answer(`{"error":` + string(m.Params.Arguments.Error) + `}`)
+		answer(`{"error":` + string(arguments.Error) + `}`)
 	case "wait":
 		send(`{"method":"notifications/progress","params":{"progressToken":` + string(m.Params.Meta.ProgressToken) + `,"progress":1}}`)
 		for cancelled() == 0 {
