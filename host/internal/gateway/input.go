@@ -40,9 +40,12 @@ func inputRequired(r Request, t target, call *gate.Call, result wire.Object) (wi
 	return result, nil
 }
 
-// checkInput refuses a request that is none of the three, or one that the
-// client did not declare.
+// checkInput refuses a request that is none of the three, one that the client did
+// not declare, and one that could be taken for the host's own.
 func checkInput(client wire.Object, m wire.Member, fault func(string, ...any) error) error {
+	if m.Name == gate.InputKey {
+		return fault("%q: only the host asks by this name", m.Name)
+	}
 	o, err := wire.ParseObject(m.Value)
 	if err != nil {
 		return fault("%q: %v", m.Name, err)
