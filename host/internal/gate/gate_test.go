@@ -51,8 +51,9 @@ func define(t *testing.T, digest string) (*gate.Server, *gate.Definitions) {
 	server := gate.NewServer(gate.About{
 		Server: cel.Server{Name: "files", Digest: digest},
 		Tools:  map[string][]string{"run": {"reads:private"}}, Prompts: map[string][]string{"p": {"source:untrusted"}},
-		Resources: map[string][]string{"notes://private/**": {"reads:private"}, "notes://*/draft": {"reads:draft"}},
-		Tags:      map[string][]string{"run": {"careful"}},
+		Resources: map[string][]string{"notes://private/**": {"reads:private"}, "notes://*/draft": {"reads:draft"},
+			"Notes://Sh%61red/**": {"reads:shared"}},
+		Tags: map[string][]string{"run": {"careful"}},
 	})
 	defs, err := server.Define(&plugins.Definitions{
 		Tools: plugins.List{Items: []plugins.Definition{{Key: "run",
@@ -608,6 +609,14 @@ func TestResourceLabels(t *testing.T) {
 		"notes://me/x/%2e%2e/draft":     "reads:draft",
 		"notes://private/draft":         "reads:draft reads:private",
 		"notes://private.example/draft": "reads:draft",
+		"notes://%70rivate/a":           "reads:private",
+		"notes://%2570rivate/a":         "reads:private",
+		"notes://priv%zz/a":             "",
+		"notes://private%2Fa":           "reads:private",
+		"notes://private//%zz":          "reads:private",
+		"notes://private//a":            "reads:private",
+		"notes://shared/x":              "reads:shared",
+		"notes://%73hared/x":            "reads:shared",
 	} {
 		t.Run(uri, func(t *testing.T) {
 			var got []string
@@ -620,5 +629,35 @@ func TestResourceLabels(t *testing.T) {
 				t.Errorf("labels = %v, want %q", got, want)
 			}
 		})
+	}
+}
+
+// TestNormalURI: the pairs are of RFC 3986, sections 5.4 and 6.2.2, and of URIs that
+// package url does not read.
+func TestNormalURI(t *testing.T) {
+	for uri, want := range map[string]string{
+		"eXAMPLE://a/./b/../b/%63/%7bfoo%7d":   "example://a/b/c/%7Bfoo%7D",
+		"HTTP://User@Www.Example.COM:80/A?B#C": "http://User@www.example.com:80/A?B#C",
+		"notes://%6Dwsngdyx":                   "notes://mwsngdyx",
+		"notes://%4Dwsngdyx":                   "notes://mwsngdyx",
+		"tpl://s%65cret":                       "tpl://secret",
+		"tpl://a%2fb":                          "tpl://a%2Fb",
+		"tpl://{id}/{+rest}":                   "tpl://{id}/{+rest}",
+		"note:%61/../b":                        "note:b",
+		"note:A%20b":                           "note:A%20b",
+		"file:///a/b/c/./../../g":              "file:///a/g",
+		"file:///../g/..":                      "file:///",
+		"file:///%2e%2E/a":                     "file:///a",
+		"x://h?a=%7E&b=%2f":                    "x://h?a=~&b=%2F",
+		"x://h%zz/a%":                          "x://h%zz/a%",
+		"":                                     "",
+		"no scheme":                            "no scheme",
+	} {
+		if got := gate.NormalURI(uri); got != want {
+			t.Errorf("NormalURI(%q) = %q, want %q", uri, got, want)
+		}
+		if again := gate.NormalURI(want); again != want {
+			t.Errorf("NormalURI(%q) = %q, which is normal already", want, again)
+		}
 	}
 }
