@@ -277,5 +277,9 @@ func httpWords(h *cel.HTTP) string {
 	if h.Scheme == "https" && h.Port != 443 || h.Scheme == "http" && h.Port != 80 {
 		host = fmt.Sprintf("%s:%d", host, h.Port)
 	}
-	return fmt.Sprintf("send a %s request to %s://%s%s", h.Method, h.Scheme, host, h.Path)
+	address := h.Scheme + "://" + host + h.Path
+	if h.Query != "" {
+		address += "?" + h.Query
+	}
+	return fmt.Sprintf("send a %s request to %s", h.Method, address)
 }
