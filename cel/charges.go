@@ -16,7 +16,9 @@ type price func(args []operand) float64
 
 // charges are the prices of the functions whose time depends on how large their
 // arguments are, by name. All others take as long as it takes to call them. The
-// figures are those of BenchmarkWorstCase, and half as much again.
+// figures are rough: measured on one machine and rounded up, not each to the same
+// degree. BenchmarkWorstCase shows what they come to: how long the dearest calls take
+// that are still made.
 var charges = map[string]price{
 	operators.Equals:        equalPrice,
 	operators.NotEquals:     equalPrice,
