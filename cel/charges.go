@@ -130,6 +130,9 @@ func inPrice(a []operand) float64 {
 	if a[1].kind == types.MapKind {
 		return 100 + a[0].length() // of the key's hash
 	}
+	if text, ok := a[0].text(); ok { // and of texts only those of its length are read
+		return (150 + float64(len(text))) * a[1].size()
+	}
 	w := a[1].weight()
 	return 150*w.parts + w.bytes
 }

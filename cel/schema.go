@@ -233,7 +233,7 @@ func (s *shape) convert(a *activation, v any, name string) any {
 	case shapeDyn:
 		return v
 	case shapeString:
-		if t, ok := v.(string); ok {
+		if t, ok := v.(types.String); ok {
 			return t
 		}
 	case shapeBool:
