@@ -256,6 +256,22 @@ func TestURIsInNormalForm(t *testing.T) {
 	})
 }
 
+// TestErrorsAreDecided: a guest's error is something that it says.
+func TestErrorsAreDecided(t *testing.T) {
+	guest := newGuest("a")
+	guest.answers[plugins.MethodCallTool] = func(wire.Object) string { return `{"error":{"code":7,"message":"SECRET"}}` }
+	g := withPolicy(t, func(phase cel.Phase, in *cel.Input) cel.Decision {
+		if phase == cel.PhaseResult && in.Result.Kind == cel.ResultError {
+			return deny
+		}
+		return allow
+	}, false, map[string]Guest{"a": guest})
+	a := ask(t, g, plugins.MethodCallTool, `{"name":"run"}`)
+	if a.Error != nil || !strings.Contains(string(a.Result), "Denied by the policy (rule no)") {
+		t.Errorf("answer = %s %v", a.Result, a.Error)
+	}
+}
+
 // TestForwardedIsDecided: the guest gets the very bytes that were decided on.
 func TestForwardedIsDecided(t *testing.T) {
 	const args = `{ "b":1e400,"a":"\u00e9é","n":9007199254740993 ,"z":{"z":[ ]}}`
