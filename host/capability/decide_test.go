@@ -265,7 +265,8 @@ func TestDecideFiles(t *testing.T) {
 			}
 		})
 	}
-	if !log.has("msg=denied", "effect=file", "tool=t", effecttest.Denial) {
+	// Who decides says so; what the grants deny is said here.
+	if log.has(effecttest.Denial) || !log.has("msg=denied", "effect=file", "tool=t", "it is mounted for reading only") {
 		t.Errorf("log:\n%s", strings.Join(log.lines(), "\n"))
 	}
 }
@@ -374,5 +375,30 @@ func TestDecideInTime(t *testing.T) {
 	}
 	if nested < 4 {
 		t.Errorf("asked %d times", nested)
+	}
+}
+
+// TestDecideLogs: who decides tells the operator; nobody does twice.
+func TestDecideLogs(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t)
+	grant, err := plugins.ParseHTTPGrant(strings.TrimPrefix(u.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, log := openSet(t, Config{Grants: plugins.Grants{HTTP: []plugins.HTTPGrant{grant}, KV: &plugins.KVGrant{}}, Store: newStore(t)})
+	p := effecttest.Policy{Deny: func(string) bool { return true }}
+	a := s.Authority(p.Call())
+	for _, request := range []string{`{"method":"http/request","params":{"url":"` + u.URL + `"}}`, `{"method":"kv/list"}`} {
+		if r := perform(t, a, request, ""); r.Error == nil || r.Error.Message != effecttest.Denial {
+			t.Errorf("%s: %+v %s", request, r.Error, r.Result)
+		}
+	}
+	if log.has("denied") {
+		t.Errorf("log:\n%s", strings.Join(log.lines(), "\n"))
+	}
+	perform(t, a, `{"method":"http/request","params":{"url":"https://example.com/"}}`, "")
+	if !log.has("msg=denied", "effect=http/request", "--allow-http example.com") {
+		t.Errorf("what is not granted is not logged:\n%s", strings.Join(log.lines(), "\n"))
 	}
 }

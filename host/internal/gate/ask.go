@@ -21,6 +21,8 @@ const (
 	rememberAlways  = "always"
 )
 
+var remembers = []string{rememberOnce, rememberSession, rememberAlways}
+
 // cannotAsk says why nobody can be asked about this message, "" where somebody can.
 func (c *Call) cannotAsk() string {
 	switch c.r.Method {
@@ -35,14 +37,14 @@ func (c *Call) cannotAsk() string {
 }
 
 // ask ends the message with a question to the person at the client.
-func (c *Call) ask(_ context.Context, p pending) error {
+func (c *Call) ask(ctx context.Context, p pending) error {
 	phase := cel.PhaseCall
 	if p.effect != nil {
 		phase = cel.PhaseEffect
 	}
 	first := p.asks[0]
 	if reason := c.cannotAsk(); reason != "" {
-		return c.refuseToAsk(phase, first, reason)
+		return c.refuseToAsk(ctx, phase, first, p.effect, reason)
 	}
 	s := state{Granted: c.state.Granted, Nonce: rand.Text()}
 	if guest, ok, err := c.r.Params.GetString("requestState"); ok && err == nil {
@@ -50,11 +52,14 @@ func (c *Call) ask(_ context.Context, p pending) error {
 	}
 	s.Inputs, _ = c.r.Params.Get("inputResponses")
 	if len(s.Inputs) > maxInputs {
-		return c.refuseToAsk(phase, first, "what the client answered to the server is too large to ask in between")
+		return c.refuseToAsk(ctx, phase, first, p.effect, "what the client answered to the server is too large to ask in between")
 	}
 	for _, q := range p.asks {
 		s.Asked = append(s.Asked, asked{Key: c.key(q, p.effect), Rule: q.Rule, What: c.what(p.effect), Phase: string(phase)})
 	}
+	in := c.input()
+	in.Effect = p.effect
+	c.gate.cfg.Log.Info("a person is asked", append(about(phase, &in), "rule", first.Rule)...)
 	params := wire.Object{}.SetString("mode", "form").SetString("message", c.question(p)).Set("requestedSchema", c.schema())
 	question := wire.Object{}.SetString("method", "elicitation/create").Set("params", params.JSON())
 	return &Stop{Result: wire.Object{}.SetString("resultType", plugins.ResultInputRequired).
@@ -62,16 +67,12 @@ func (c *Call) ask(_ context.Context, p pending) error {
 		SetString("requestState", c.seal(s))}
 }
 
-func (c *Call) refuseToAsk(phase cel.Phase, q cel.Question, reason string) error {
+func (c *Call) refuseToAsk(ctx context.Context, phase cel.Phase, q cel.Question, e *cel.Effect, reason string) error {
 	in := c.input()
-	c.gate.logUnasked(phase, &in, q.Rule, reason)
+	in.Effect = e
+	c.gate.logUnasked(ctx, phase, &in, q.Rule, reason, &c.denials)
 	why := wire.Object{}.SetString("rule", q.Rule).SetString("phase", string(phase)).Set("asks", json.RawMessage("true"))
 	return c.deniedFor(why, deniedText(q.Rule, because(q.Message, reason)))
-}
-
-// logUnasked tells the operator of a denial for want of somebody to ask.
-func (g *Gate) logUnasked(phase cel.Phase, in *cel.Input, rule, reason string) {
-	g.cfg.Log.Warn("denied by the policy", append(about(phase, in), "rule", rule, "error", reason)...)
 }
 
 // schema is the form: how long the answer holds.
@@ -115,8 +116,12 @@ func readAnswer(params wire.Object) (*answer, error) {
 		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: inputResponses: %s: %v", InputKey, err)
 	}
 	content, _, err := result.GetObject("content")
+	chosen := false
 	if err == nil {
-		a.remember, _, err = content.GetString("remember")
+		a.remember, chosen, err = content.GetString("remember")
+	}
+	if err == nil && chosen && !slices.Contains(remembers, a.remember) {
+		err = fmt.Errorf("remember: %q is no choice: want one of %s", clip(a.remember, 80), strings.Join(remembers, ", "))
 	}
 	if err != nil {
 		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: inputResponses: %s: content: %v", InputKey, err)

@@ -308,6 +308,8 @@ func TestRefusedAnswers(t *testing.T) {
 		{"no object", `"accept"`, "want an answer"},
 		{"action is no text", `{"action":true}`, "action"},
 		{"choice is no text", `{"action":"accept","content":{"remember":1}}`, "content"},
+		{"no such choice", `{"action":"accept","content":{"remember":"bogus"}}`, `remember: "bogus" is no choice: want one of once, session, always`},
+		{"empty choice", `{"action":"accept","content":{"remember":""}}`, `remember: "" is no choice`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newTestbed(t, gatetest.Policy{Decides: asks}, nil)
@@ -462,6 +464,10 @@ func TestAskedEffect(t *testing.T) {
 		t.Error("the client hears of a run that comes to nothing")
 	}
 	_, err := c.Error(ctx, plugins.Errorf(1, "I was denied"))
+	if log := b.log.String(); strings.Contains(log, "WARN") || strings.Count(log, "\n") != 1 ||
+		!strings.Contains(log, `level=INFO msg="a person is asked" phase=effect server=files tool=run method=tools/call effect=http what="send a POST request to https://example.com/x" rule=e`) {
+		t.Errorf("log: %s", log)
+	}
 	message, _, _ := question(t, err)
 	if !strings.Contains(message, "begins again") || strings.Count(message, `write the file "/data/x\u202e"`) != 1 || strings.Contains(message, "/data/y") {
 		t.Errorf("question: %s", message)
