@@ -184,7 +184,7 @@ func (w *walker) str(at scope) error {
 	case !at.free && at.name == w.kept && w.in.StackDepth() == 1:
 	case !at.free && isWord(at.name, s):
 		err = w.word(s)
-	case isBinary && at.beside.isTextual():
+	case isBinary && at.beside.textual:
 		err = w.fixed(strings.ToValidUTF8(string(data), "\uFFFD"))
 	case isBinary:
 	default:

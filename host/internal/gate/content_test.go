@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 )
 
@@ -174,4 +175,15 @@ func isBase64(o map[string]any, under, member string) bool {
 	_, hasURI := o["uri"].(string)
 	return under == "content" && member == "data" && (o["type"] == "image" || o["type"] == "audio") ||
 		(under == "contents" || under == "resource") && member == "blob" && hasURI
+}
+
+// TestDefaultPolicyReadsNoText: what is in a result costs nothing where no rule asks.
+func TestDefaultPolicyReadsNoText(t *testing.T) {
+	in := &cel.Input{Server: &cel.Server{Name: "a"}, Result: &cel.Result{Kind: cel.ResultAnswer, Content: func() ([]string, string) {
+		t.Error("the content was read")
+		return nil, ""
+	}}}
+	if d := cel.Default().Decide(t.Context(), cel.PhaseResult, in); d.Verdict != cel.Allow {
+		t.Errorf("%+v", d)
+	}
 }

@@ -7,31 +7,37 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// mcpType is what the members of one of MCP's objects say of those beside them.
+// mcpType says what is base64 in one of MCP's objects. It is small: a guest can send
+// a million of them.
 type mcpType struct {
-	under string // the name of the member that the object belongs to
-	kind  string // "image", say
-	mime  string
-	uri   bool // it has one
+	data, blob bool // the members that are
+	textual    bool // what they hold says that it is text all the same
 }
 
-// hasBinary reports whether a member is base64: data of an image or of sound, and
-// blob of a resource's contents.
+// hasBinary reports whether a member is base64.
 func (t *mcpType) hasBinary(name string) bool {
-	switch t.under {
-	case "content":
-		return name == "data" && (t.kind == "image" || t.kind == "audio")
-	case "contents", "resource":
-		return name == "blob" && t.uri
-	}
-	return false
+	return name == "data" && t.data || name == "blob" && t.blob
 }
 
-// isTextual reports whether what is binary says that it is text all the same.
-func (t *mcpType) isTextual() bool {
-	mime, _, _ := strings.Cut(strings.ToLower(t.mime), ";")
+// members are those that say something of the ones beside them.
+type members struct {
+	kind, mime string
+	hasURI     bool
+}
+
+// typeOf returns the type of an object that belongs to the member under: data of an
+// image or of sound is binary, and blob of a resource's contents.
+func (m members) typeOf(under string) (t mcpType) {
+	switch under {
+	case "content":
+		t.data = m.kind == "image" || m.kind == "audio"
+	case "contents", "resource":
+		t.blob = m.hasURI
+	}
+	mime, _, _ := strings.Cut(strings.ToLower(m.mime), ";")
 	main, sub, _ := strings.Cut(strings.TrimSpace(mime), "/")
-	return main == "text" || sub == "json" || strings.HasSuffix(sub, "+json")
+	t.textual = main == "text" || sub == "json" || strings.HasSuffix(sub, "+json")
+	return t
 }
 
 // mcpTypes returns those of all objects in JSON outside of what is the guest's own,
@@ -71,8 +77,9 @@ func (s *survey) object(under string) error {
 	if _, err := s.in.ReadToken(); err != nil {
 		return err
 	}
+	var m members
 	i := len(s.found)
-	s.found = append(s.found, mcpType{under: under})
+	s.found = append(s.found, mcpType{})
 	for s.in.PeekKind() != '}' {
 		t, err := s.in.ReadToken()
 		if err != nil {
@@ -83,7 +90,7 @@ func (s *survey) object(under string) error {
 		case isFree(name, kind):
 			err = s.in.SkipValue()
 		case kind == '"' && (name == "type" || name == "mimeType" || name == "uri"):
-			err = s.note(i, name)
+			err = s.note(&m, name)
 		default:
 			err = s.value(name)
 		}
@@ -91,20 +98,21 @@ func (s *survey) object(under string) error {
 			return err
 		}
 	}
+	s.found[i] = m.typeOf(under)
 	_, err := s.in.ReadToken()
 	return err
 }
 
 // note reads a string that says something of an object.
-func (s *survey) note(i int, name string) error {
+func (s *survey) note(m *members, name string) error {
 	t, err := s.in.ReadToken()
 	switch name {
 	case "type":
-		s.found[i].kind = t.String()
+		m.kind = t.String()
 	case "mimeType":
-		s.found[i].mime = t.String()
+		m.mime = t.String()
 	case "uri":
-		s.found[i].uri = true
+		m.hasURI = true
 	}
 	return err
 }
