@@ -171,6 +171,8 @@ var effectDeclarations = []declaration{
 		get: func(v *view) any { return types.Int(v.Effect.HTTP.Port) }},
 	{path: "effect.http.path", typ: celgo.StringType, phases: onEffect, doc: "The path in its normal form as it is sent, without query.",
 		get: func(v *view) any { return text(v.Effect.HTTP.Path) }},
+	{path: "effect.http.query", typ: celgo.StringType, phases: onEffect, doc: "The query as it is sent, escaped and without the question mark; empty for none. Of a secret it has the handle, not the value.",
+		get: func(v *view) any { return text(v.Effect.HTTP.Query) }},
 	{path: "effect.file", phases: onEffect, doc: "A use of a mount.",
 		has: func(v *view) bool { return v.Effect.File != nil }},
 	{path: "effect.file.path", typ: celgo.StringType, phases: onEffect, doc: "The server's own path, absolute and clean; links are not resolved.",
