@@ -105,7 +105,7 @@ func attacks(bytes, size int) []attack {
 		{"join", `list.join(other) == "x"`, vars("list", namesUpTo(size), "other", as)},
 		{"format", `"%s".format([text]) == "x"`, vars("text", as)},
 		{"format list", `"%s %s".format([list, list]) == "x"`, vars("list", namesUpTo(size))},
-		{"format digits", `numbers.exists(n, "%.100e%.100e%.100e%.100e".format([1e300, 1e300, 1e300, 1e300]) == "x")`, vars("numbers", numbersUpTo(size))},
+		{"format digits", `numbers.exists(n, "%.100e%.100e%.100e%.100e".format([1e-300, 1e-300, 1e-300, 1e-300]) == "x")`, vars("numbers", numbersUpTo(size))},
 		{"format by a text", `text.format([1]) == "x"`, vars("text", repeat("%%", bytes))},
 		{"bytes", `bytes(text) == b"x"`, vars("text", as)},
 		{"bytes and back", `string(bytes(text)) == "x"`, vars("text", as)},

@@ -165,7 +165,7 @@ func failingInput() *Input {
 	in.Tool.Tags = slices.Repeat([]string{"tag"}, 300)
 	in.Principal.Claims = map[string]any{
 		"number": 5.0, "empty": []any{}, "pattern": "(", "bomb": bomb{},
-		"big": json.Number("9223372036854775808"), "inexact": json.Number("9007199254740993.0"),
+		"big": json.Number("9223372036854775808"), "inexact": json.Number("0.10000000000000000001"),
 		"bigs": []any{json.Number("9223372036854775808")},
 	}
 	in.Effect = &Effect{Kind: EffectKV, KV: &KV{Key: "k", Access: AccessRead}}
@@ -257,7 +257,7 @@ func TestDecideCancelled(t *testing.T) {
 }
 
 func TestArgsAreNoObject(t *testing.T) {
-	p := mustParse(t, rules(`{name: all, on: call, when: size(args) >= 0, then: allow}`))
+	p := mustParse(t, rules(`{name: all, on: call, when: size(args) >= 0 && args.?a != optional.of(5), then: allow}`))
 	for _, args := range []string{`[]`, `"x"`, `{`, `{"a":1,"a":2}`, `{} {}`, `null`, "{\"a\":\"\xff\"}"} {
 		in := call()
 		in.Args = json.RawMessage(args)

@@ -29,7 +29,11 @@ type nativeAdapter struct{ *types.Registry }
 // here as well, therefore both keep this adapter.
 func (n nativeAdapter) NativeToValue(v any) ref.Val {
 	switch v := v.(type) {
-	case *number:
+	case ref.Val:
+		return v
+	case *argument:
+		return v.value()
+	case *typedArgument:
 		return v.value()
 	case *unreadable:
 		v.a.untouchable(v.err)
