@@ -29,7 +29,7 @@ const (
 const (
 	plainByte    = 1
 	escapedByte  = 4
-	readingValue = 150
+	readingValue = 200
 )
 
 // arguments are the arguments of one decision. They are split into members when a rule first

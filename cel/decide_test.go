@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"cel.dev/cel-go/common/types/ref"
 )
 
 // rules is a policy of rules in YAML's flow style, one a line.
@@ -136,11 +134,6 @@ func TestDecideUnknownPhase(t *testing.T) {
 	}
 }
 
-// bomb is a value that panics when it is compared.
-type bomb struct{ ref.Val }
-
-func (bomb) Equal(ref.Val) ref.Val { panic("boom") }
-
 // failures are conditions that cannot be decided, in every phase.
 var failures = []struct{ name, when string }{
 	{"missing field", `principal.claims.missing == "x"`},
@@ -156,7 +149,7 @@ var failures = []struct{ name, when string }{
 	{"big number in a comparison", `principal.claims.bigs == [7]`},
 	{"object as a whole", `dyn(server) == dyn(tool)`},
 	{"unknown field of an object", `dyn(server).nmae == "x"`},
-	{"panic", `principal.claims.bomb == "x"`},
+	{"no JSON", `principal.claims.odd != "x"`},
 	{"cost", `tool.tags.exists(a, tool.tags.exists(b, tool.tags.exists(c, a + b == c)))`},
 }
 
@@ -164,7 +157,7 @@ func failingInput() *Input {
 	in := call()
 	in.Tool.Tags = slices.Repeat([]string{"tag"}, 300)
 	in.Principal.Claims = map[string]any{
-		"number": 5.0, "empty": []any{}, "pattern": "(", "bomb": bomb{},
+		"number": 5.0, "empty": []any{}, "pattern": "(", "odd": struct{}{},
 		"big": json.Number("9223372036854775808"), "inexact": json.Number("0.10000000000000000001"),
 		"bigs": []any{json.Number("9223372036854775808")},
 	}
@@ -252,6 +245,40 @@ func TestDecideCancelled(t *testing.T) {
 		d := p.Decide(ctx, phase, failingInput())
 		if d.Verdict != Deny || d.Rule != "first" || !errors.Is(d.Err, context.Canceled) {
 			t.Errorf("%s: got %+v", phase, d)
+		}
+	}
+}
+
+// A panic is an error of the rule, never what the rule would have said.
+func TestPanicDenies(t *testing.T) {
+	for _, then := range []string{"then: allow", "then: deny", "then: redact", "labels: {kind: a}"} {
+		p := mustParse(t, rules(`{name: all, on: result, then: allow}`, `{name: bad, on: result, when: result.text != "x", `+then+`}`))
+		in := call()
+		in.Result = &Result{Kind: ResultAnswer, Content: func() ([]string, string) { panic("boom") }}
+		d := p.Decide(context.Background(), PhaseResult, in)
+		if d.Verdict != Deny || d.Rule != "bad" || d.Err == nil || !strings.Contains(d.Err.Error(), "internal error: boom") {
+			t.Errorf("%s: got %+v", then, d)
+		}
+	}
+}
+
+// A call that is given up in the middle of a loop ends there.
+func TestDecideCancelledInALoop(t *testing.T) {
+	p := mustParse(t, rules(`{name: loop, on: result, when: 'principal.claims.all.all(x, result.text != x)', then: allow}`))
+	for _, cancelled := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(context.Background())
+		in := call()
+		in.Principal.Claims = map[string]any{"all": slices.Repeat([]string{"x"}, 1000)}
+		in.Result = &Result{Kind: ResultAnswer, Content: func() ([]string, string) {
+			if cancelled {
+				cancel()
+			}
+			return nil, ""
+		}}
+		d := p.Decide(ctx, PhaseResult, in)
+		cancel()
+		if cancelled && (d.Verdict != Deny || !errors.Is(d.Err, context.Canceled)) || !cancelled && d.Verdict != Allow {
+			t.Errorf("cancelled %t: got %+v", cancelled, d)
 		}
 	}
 }

@@ -18,6 +18,12 @@ const maxExact = 1 << 53
 // exactly and in its fewest digits has 1,079 with all its zeros.
 const longestNumber = 1_100
 
+// So many digits are told apart by all doubles but those next to zero.
+const (
+	exactDigits    = 15
+	smallestNormal = 0x1p-1022
+)
+
 // number is a JSON number: an int where its value is one that fits 64 bits, however it is
 // written, a double where that says the same, and unreadable otherwise. It is never
 // rounded.
@@ -36,8 +42,11 @@ func (a *activation) number(text string) any {
 		}
 		return types.Int(i)
 	}
-	// The shortest text that means the double must have the same digits.
 	f, err := strconv.ParseFloat(text, 64)
+	if err == nil && len(d.digits) <= exactDigits && math.Abs(f) >= smallestNormal {
+		return types.Double(f)
+	}
+	// The shortest text that means the double must have the same digits.
 	if err != nil || d != decimalOf(strconv.FormatFloat(f, 'e', -1, 64)) {
 		return a.noNumber(text, "cannot be represented exactly")
 	}

@@ -62,6 +62,9 @@ func splitArguments(g *arguments) (map[string]any, error) {
 	if s.at++; s.next() != 0 {
 		return nil, errors.New("args: more than one value")
 	}
+	if s.left < 0 {
+		return nil, errSplit
+	}
 	return members, nil
 }
 
@@ -88,6 +91,9 @@ func (s *splitter) member(m *argument) error {
 	}
 	name := s.at
 	s.text()
+	if s.left < 0 {
+		return errSplit
+	}
 	text, err := jsontext.AppendUnquote(nil, s.json[name:s.at])
 	if err != nil || s.next() != ':' {
 		return errNoObject

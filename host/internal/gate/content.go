@@ -55,7 +55,7 @@ type walker struct {
 }
 
 func newWalker(v json.RawMessage) *walker {
-	return &walker{in: jsontext.NewDecoder(bytes.NewReader(v), jsontext.AllowDuplicateNames(true)), kept: func(string) error { return nil }}
+	return &walker{in: jsontext.NewDecoder(bytes.NewBuffer(v), jsontext.AllowDuplicateNames(true)), kept: func(string) error { return nil }}
 }
 
 // value goes through one value, which belongs to a member's name; free says that it is
@@ -157,6 +157,7 @@ func (w *walker) isBinary(name, s string) bool {
 // members that the guest has made up.
 func textOf(v json.RawMessage) string {
 	var b strings.Builder
+	b.Grow(len(v))
 	line := func(s string) string {
 		if b.Len() > 0 {
 			b.WriteByte('\n')
