@@ -157,7 +157,7 @@ func (a *activation) parse(d *jsontext.Decoder) (any, error) {
 	case '[':
 		return a.parseArray(d)
 	case '"':
-		return types.String(t.String()), nil
+		return types.String(t.String()), nil // as it is read: no conversion each time
 	case '0':
 		return a.number(t.String()), nil
 	case 't', 'f':

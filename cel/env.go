@@ -29,8 +29,6 @@ type nativeAdapter struct{ *types.Registry }
 // here as well, therefore both keep this adapter.
 func (n nativeAdapter) NativeToValue(v any) ref.Val {
 	switch v := v.(type) {
-	case ref.Val:
-		return v
 	case *argument:
 		return v.value()
 	case *typedArgument:
@@ -40,6 +38,8 @@ func (n nativeAdapter) NativeToValue(v any) ref.Val {
 		return types.WrapErr(v.err)
 	case map[string]any:
 		return types.NewStringInterfaceMap(n, v)
+	case ref.Val:
+		return v
 	case []any:
 		return types.NewList[any](n, v)
 	}

@@ -61,7 +61,11 @@ counts as a no, unless --approve answers it.`,
 			}
 			return errors.Join(d.failure(guest.explainCommand(h, own[0], cel.PhaseCall, own[1], arguments)), err)
 		}
-		return printResult(s, own[1], result, out.json())
+		err = printResult(s, own[1], result, out.json())
+		if denied := stderr.firstDenied(); denied != nil {
+			err = explained(err, guest.explainCommand(h, own[0], cel.PhaseEffect, own[1], arguments), denied)
+		}
+		return err
 	}
 	return cmd
 }

@@ -83,6 +83,21 @@ func (f *guestFlags) explainCommand(o *opened, source string, on cel.Phase, tool
 	return strings.Join(words, " ")
 }
 
+// explained adds to a tool's failure how the policy decided on an effect that it denied
+// meanwhile: a guest may only hear that something did not work.
+func explained(err error, explain string, denied *cel.Input) error {
+	f, ok := errors.AsType[*failure](err)
+	if !ok || f.hint != "" {
+		return err
+	}
+	input, jsonErr := json.Marshal(cel.Input{Effect: denied.Effect, Labels: denied.Labels, Session: denied.Session})
+	if jsonErr != nil {
+		return errors.Join(err, jsonErr)
+	}
+	f.hint = "the policy has denied it something: echo " + quoted(string(input)) + " | " + explain + " --input -"
+	return err
+}
+
 // maxShownArguments is how many bytes of arguments a hint repeats.
 const maxShownArguments = 1000
 

@@ -2,11 +2,14 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/host"
+	mounts "github.com/mcpwasm/mcpwasm/host/capability/files"
 )
 
 // policyWatch gives a host the policy of a file, again whenever that changes. It is
@@ -16,13 +19,14 @@ type policyWatch struct {
 	h       *host.Host
 	path    string // "" for the shipped policy, which never changes
 	inForce *cel.Policy
+	servers []host.Server   // that the host has
 	changed <-chan struct{} // nil where there is nothing to watch
 	stop    context.CancelFunc
 }
 
 // watchPolicy watches the file of the policy that a host has.
-func watchPolicy(ctx context.Context, s Streams, h *host.Host, path string, inForce *cel.Policy) (*policyWatch, error) {
-	w := &policyWatch{s: s, h: h, inForce: inForce, stop: func() {}}
+func watchPolicy(ctx context.Context, s Streams, h *host.Host, path string, inForce *cel.Policy, servers []host.Server) (*policyWatch, error) {
+	w := &policyWatch{s: s, h: h, inForce: inForce, servers: servers, stop: func() {}}
 	if err := w.follow(ctx, path); err != nil {
 		return nil, err
 	}
@@ -56,6 +60,9 @@ func (w *policyWatch) reload() {
 		return
 	}
 	p, err := readPolicy(w.path)
+	if err == nil && p.Hash() != w.inForce.Hash() {
+		err = unwritable(w.path, working(w.h, w.servers)) // a link may lead elsewhere by now
+	}
 	if err != nil {
 		report(w.s.Err, err)
 		say(w.s, "%s was not taken over: the policy before it stays in force", w.path)
@@ -79,12 +86,12 @@ func (w *policyWatch) set(p *cel.Policy) (undo func()) {
 }
 
 // whileWatching does something while it watches a host's policy.
-func whileWatching(ctx context.Context, s Streams, h *host.Host, path string, inForce *cel.Policy, do func() error) error {
+func whileWatching(ctx context.Context, s Streams, h *host.Host, path string, inForce *cel.Policy, servers []host.Server, do func() error) error {
 	if path == "" {
 		return do()
 	}
 	watchCtx, stop := context.WithCancel(ctx)
-	w, err := watchPolicy(watchCtx, s, h, path, inForce)
+	w, err := watchPolicy(watchCtx, s, h, path, inForce, servers)
 	if err != nil {
 		stop()
 		return err
@@ -99,4 +106,26 @@ func whileWatching(ctx context.Context, s Streams, h *host.Host, path string, in
 	stop()
 	wg.Wait()
 	return err
+}
+
+// unwritable makes sure that none of the servers may write to the file of a policy,
+// or to a link that leads there.
+func unwritable(path string, servers []host.Server) error {
+	for _, server := range servers {
+		for _, mount := range server.Grants.Mounts {
+			if err := mounts.CheckOwn(mount, mounts.Own{Guarded: []string{path}}); err != nil {
+				return &failure{ExitInput, fmt.Errorf("policy %s: server %s: %w", path, server.Name, err), "keep the policy where no server may write"}
+			}
+		}
+	}
+	return nil
+}
+
+// working are the servers that hold what they were granted.
+func working(h *host.Host, servers []host.Server) []host.Server {
+	broken := map[string]bool{}
+	for _, st := range h.Status() {
+		broken[st.Name] = len(grantProblems(st.Err)) > 0
+	}
+	return slices.DeleteFunc(slices.Clone(servers), func(s host.Server) bool { return broken[s.Name] })
 }

@@ -42,7 +42,7 @@ a change that compiles is taken over.`,
 			if err != nil {
 				return err
 			}
-			err = whileWatching(ctx, s, h.Host, h.policyFile, h.policy, func() error { return front.serve(ctx, s, h.Host) })
+			err = whileWatching(ctx, s, h.Host, h.policyFile, h.policy, []host.Server{h.server}, func() error { return front.serve(ctx, s, h.Host) })
 			return errors.Join(err, h.Close())
 		},
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host"
 )
 
@@ -16,6 +17,7 @@ type stderrTail struct {
 	mu      sync.Mutex
 	lines   []string
 	dropped bool
+	denied  *cel.Input // the first effect that the policy has denied
 }
 
 func (t *stderrTail) add(line string) {
@@ -25,6 +27,22 @@ func (t *stderrTail) add(line string) {
 	if len(t.lines) > tailLines {
 		t.lines, t.dropped = t.lines[1:], true
 	}
+}
+
+// deny keeps what the policy has denied, which may be why the server fails later.
+func (t *stderrTail) deny(in *cel.Input) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.denied == nil {
+		t.denied = in
+	}
+}
+
+// firstDenied returns the first effect that the policy has denied, or nil.
+func (t *stderrTail) firstDenied() *cel.Input {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.denied
 }
 
 // show prints the lines when err is a failure of the server.
@@ -45,10 +63,11 @@ func (t *stderrTail) show(s Streams, err error) {
 }
 
 // tailHandler takes the lines of the server's standard error out of the host's
-// log, and hands on the rest.
+// log, unless all of it is wanted, notes what the policy denies, and hands on the rest.
 type tailHandler struct {
 	slog.Handler
 	tail *stderrTail
+	all  bool
 }
 
 // Enabled implements slog.Handler.
@@ -58,7 +77,10 @@ func (h tailHandler) Enabled(ctx context.Context, l slog.Level) bool {
 
 // Handle implements slog.Handler.
 func (h tailHandler) Handle(ctx context.Context, r slog.Record) error {
-	if r.Message == host.LogStderr {
+	if in, ok := host.DeniedEffect(r); ok {
+		h.tail.deny(in)
+	}
+	if r.Message == host.LogStderr && !h.all {
 		r.Attrs(func(a slog.Attr) bool {
 			h.tail.add(a.Value.String())
 			return true
@@ -73,10 +95,10 @@ func (h tailHandler) Handle(ctx context.Context, r slog.Record) error {
 
 // WithAttrs implements slog.Handler.
 func (h tailHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return tailHandler{h.Handler.WithAttrs(attrs), h.tail}
+	return tailHandler{h.Handler.WithAttrs(attrs), h.tail, h.all}
 }
 
 // WithGroup implements slog.Handler.
 func (h tailHandler) WithGroup(name string) slog.Handler {
-	return tailHandler{h.Handler.WithGroup(name), h.tail}
+	return tailHandler{h.Handler.WithGroup(name), h.tail, h.all}
 }

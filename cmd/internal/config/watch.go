@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/mcpwasm/mcpwasm/internal/links"
 )
 
 // settle is how long a file must be left alone before it is read: an editor
@@ -28,23 +30,9 @@ func Watch(ctx context.Context, paths ...string) (<-chan struct{}, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch configuration: %w", err)
 	}
-	// A link is replaced in its folder, its target in another.
-	var folders []string
-	for _, path := range paths {
-		folders = append(folders, filepath.Dir(path))
-		if target, err := filepath.EvalSymlinks(path); err == nil {
-			folders = append(folders, filepath.Dir(target))
-		}
-	}
-	slices.Sort(folders)
-	folders = slices.Compact(folders)
-	for _, f := range folders {
-		if err := w.Add(f); errors.Is(err, os.ErrNotExist) {
-			continue // nothing in it can change
-		} else if err != nil {
-			_ = w.Close() // the first error counts
-			return nil, fmt.Errorf("watch configuration: %s: %w", f, err)
-		}
+	if err := watchFolders(w, paths); err != nil {
+		_ = w.Close() // the first error counts
+		return nil, fmt.Errorf("watch configuration: %w", err)
 	}
 	last, _ := contents(paths, nil)
 	changed := make(chan struct{})
@@ -53,24 +41,54 @@ func Watch(ctx context.Context, paths ...string) (<-chan struct{}, error) {
 		defer close(changed)
 		defer stop()
 		defer func() { _ = w.Close() }() // nothing depends on it any more
-		watch(ctx, w.Events, w.Errors, hangup, changed, paths, last)
+		watch(ctx, w, hangup, changed, paths, last)
 	}()
 	return changed, nil
 }
 
-func watch(ctx context.Context, events <-chan fsnotify.Event, errs <-chan error, hangup <-chan os.Signal, changed chan<- struct{}, paths []string, last [][]byte) {
+// watchFolders has a watcher watch the folders of all links by which the paths lead
+// to their files, and of the files: a link is replaced in its folder, its target in
+// another.
+func watchFolders(w *fsnotify.Watcher, paths []string) error {
+	var folders []string
+	for _, path := range paths {
+		trail, err := links.Trail(path)
+		if err != nil {
+			return err
+		}
+		for _, place := range trail {
+			folders = append(folders, filepath.Dir(place))
+		}
+	}
+	slices.Sort(folders)
+	folders = slices.Compact(folders)
+	for _, f := range w.WatchList() {
+		if !slices.Contains(folders, f) {
+			_ = w.Remove(f) // it is gone, and no longer watched
+		}
+	}
+	for _, f := range folders {
+		// In a folder that is not there nothing can change.
+		if err := w.Add(f); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s: %w", f, err)
+		}
+	}
+	return nil
+}
+
+func watch(ctx context.Context, w *fsnotify.Watcher, hangup <-chan os.Signal, changed chan<- struct{}, paths []string, last [][]byte) {
 	var timer <-chan time.Time
 	force := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case _, ok := <-events:
+		case _, ok := <-w.Events:
 			if !ok {
 				return
 			}
 			timer = time.After(settle)
-		case _, ok := <-errs:
+		case _, ok := <-w.Errors:
 			if !ok {
 				return
 			}
@@ -80,6 +98,9 @@ func watch(ctx context.Context, events <-chan fsnotify.Event, errs <-chan error,
 			force = true
 			timer = time.After(0)
 		case <-timer:
+			// The way may be another one now. Where it cannot be found there is nothing
+			// to read either, and the folders before are still watched.
+			_ = watchFolders(w, paths)
 			now, whole := contents(paths, last)
 			if !force && (!whole || slices.EqualFunc(now, last, bytes.Equal)) {
 				continue // being replaced, or another file's event
