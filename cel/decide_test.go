@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	celgo "cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types/ref"
 )
 
 // rules is a policy of rules in YAML's flow style, one a line.
@@ -258,6 +261,26 @@ func TestPanicDenies(t *testing.T) {
 		d := p.Decide(context.Background(), PhaseResult, in)
 		if d.Verdict != Deny || d.Rule != "bad" || d.Err == nil || !strings.Contains(d.Err.Error(), "internal error: boom") {
 			t.Errorf("%s: got %+v", then, d)
+		}
+	}
+}
+
+// bomb is a program that panics beyond what cel-go recovers from.
+type bomb struct{ celgo.Program }
+
+func (bomb) Eval(any) (ref.Val, *celgo.EvalDetails, error) { panic("boom") }
+
+func (b bomb) ContextEval(context.Context, any) (ref.Val, *celgo.EvalDetails, error) {
+	return b.Eval(nil)
+}
+
+func TestPanicOfAProgramDenies(t *testing.T) {
+	for _, tracked := range []bool{false, true} {
+		p := mustParse(t, rules(`{name: bad, on: call, when: args.x == 1, then: allow}`))
+		p.rules[0].conditions[placeCall].program = program{Program: bomb{}, tracked: tracked}
+		d := p.Decide(t.Context(), PhaseCall, call())
+		if d.Verdict != Deny || d.Rule != "bad" || d.Err == nil || !strings.Contains(d.Err.Error(), "internal error: boom") {
+			t.Errorf("tracked %t: got %+v", tracked, d)
 		}
 	}
 }
