@@ -165,7 +165,7 @@ func (r *rule) condition(phase Phase, env *celgo.Env, args *schema) (*condition,
 }
 
 func (c *condition) newProgram(options ...celgo.ProgramOption) (program, error) {
-	options = append(options, celgo.EvalOptions(celgo.OptOptimize))
+	options = append(options, celgo.EvalOptions(celgo.OptOptimize), guardKeys(c.ast))
 	var p program
 	if _, bounded := worstCase(c.env, c.ast); !bounded {
 		p.tracked = true

@@ -125,7 +125,7 @@ func TestParseSourceRefusesFiles(t *testing.T) {
 		{"form of a label", "labels: [hr]\n" + rule, `p.yaml:1:10: labels[0]: "hr" is no label: want key:value`},
 		{"well-known label", "labels: [reads:private]\n" + rule, "reads:private is known without a declaration: leave it out"},
 		{"label twice", "labels: [a:b, a:b]\n" + rule, "p.yaml:1:15: labels[1]: a:b stands twice"},
-		{"too many rules", "rules:\n" + strings.Repeat("  - {}\n", maxRules+1), "more than 10000 rules"},
+		{"too many rules", "rules:\n" + strings.Repeat("  - {}\n", maxRules+1), "more than 2000 rules"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

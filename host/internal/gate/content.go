@@ -94,7 +94,7 @@ func newWalker(v json.RawMessage, kept string) *walker {
 }
 
 func newDecoder(v json.RawMessage) *jsontext.Decoder {
-	return jsontext.NewDecoder(bytes.NewReader(v), jsontext.AllowDuplicateNames(true))
+	return jsontext.NewDecoder(bytes.NewBuffer(v), jsontext.AllowDuplicateNames(true))
 }
 
 // all goes through all of the JSON; free says that it is the guest's own.
@@ -213,6 +213,7 @@ var plainBase64 = strings.NewReplacer("-", "+", "_", "/")
 // guest's, "" for none.
 func textOf(v json.RawMessage, kept string) string {
 	var b strings.Builder
+	b.Grow(len(v))
 	line := func(s string) string {
 		if b.Len() > 0 {
 			b.WriteByte('\n')
