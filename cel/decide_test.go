@@ -12,7 +12,9 @@ import (
 	"time"
 
 	celgo "cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
 )
 
 // rules is a policy of rules in YAML's flow style, one a line.
@@ -423,10 +425,27 @@ func TestDecideDeadline(t *testing.T) {
 	}
 }
 
-// A decision over many rules costs little beside their evaluation.
+// What every rule does of a decision over many allocates nothing of its own.
 func TestDecideAllocations(t *testing.T) {
-	p, in := mustParse(t, generalRules(100)), benchInput()
-	if n := testing.AllocsPerRun(100, func() { p.Decide(context.Background(), PhaseCall, in) }); n > 90 {
-		t.Errorf("%v allocations for 100 rules, want at most 90", n)
+	a := activate(&Input{Args: json.RawMessage(`{"path":"/home/me"}`)})
+	defer a.release()
+	args, err := a.args.value()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := ref.Val(types.String("path"))
+	operands := []operand{{value: types.String("a:b")}, {value: types.NewStringList(adapter, []string{"c:d", "e:f"})}}
+	for _, tt := range []struct {
+		name string
+		most float64
+		f    func()
+	}{
+		{"a text of the arguments", 0, func() { args.(traits.Mapper).Find(path) }},
+		{"the price of a label that is looked for", 0, func() { inPrice(operands) }},
+		{"labels of the decision", 1, func() { sortedLabels([]string{"c:d", "a:b"}) }},
+	} {
+		if n := testing.AllocsPerRun(100, tt.f); n > tt.most {
+			t.Errorf("%s: %v allocations, want %v", tt.name, n, tt.most)
+		}
 	}
 }
