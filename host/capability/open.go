@@ -247,19 +247,23 @@ func (s *Set) Authority(c effect.Call) *runtime.Authority {
 
 // Check refuses grants for tools that the server does not have.
 func (s *Set) Check(d *plugins.Definitions) error {
+	if problems := CheckTools(s.held, d); len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// CheckTools finds grants for tools that a server does not have.
+func CheckTools(g plugins.Grants, d *plugins.Definitions) (problems plugins.GrantProblems) {
 	var known []string
 	for _, t := range d.Tools.Items {
 		known = append(known, t.Key)
 	}
-	var problems plugins.GrantProblems
-	for _, name := range slices.Sorted(maps.Keys(s.held.Tools)) {
+	for _, name := range slices.Sorted(maps.Keys(g.Tools)) {
 		if _, ok := d.Tools.Find(name); !ok {
 			problems = append(problems, &plugins.GrantProblem{Path: "grants.tools." + name,
 				Err: fmt.Errorf("the server has no tool %q%s", name, nearest.Hint(name, known))})
 		}
-	}
-	if len(problems) == 0 {
-		return nil
 	}
 	return problems
 }

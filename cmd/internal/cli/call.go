@@ -31,7 +31,8 @@ input for "-", and prints its result: text as text, structured content as JSON.
 With --output json it prints the complete result as the server gave it. The exit
 code is 4 when the tool reports an error, or the policy denies the call.
 
-Where a rule of the policy asks, the question is put on the terminal. Elsewhere it
+The policy is that of --policy, else that of the configuration, whatever is called, else
+the shipped one. Where a rule asks, the question is put on the terminal. Elsewhere it
 counts as a no, unless --approve answers it.`,
 		Example:           `  mcpwasm call hello.wasm greet '{"name":"you"}'`,
 		Args:              takes(2, 3, "a NAME, a REFERENCE or a .wasm file, and the name of a tool"),
