@@ -24,6 +24,15 @@ type Facts struct {
 	// Problems are what the operator grants, labels or tags of tools and prompts that
 	// the server does not have. It cannot be served so.
 	Problems plugins.GrantProblems
+
+	granted capability.Config
+}
+
+// EffectLabels are the labels that an effect has by the operator's word about the
+// grants: policies see them beside those of the tool. The error says why the effect is
+// denied whatever the policy says.
+func (f Facts) EffectLabels(e *cel.Effect) ([]string, error) {
+	return capability.LabelsOf(f.granted, e)
 }
 
 // FactsOf returns what policies know of a server. What it offers is taken from its
@@ -35,9 +44,9 @@ func FactsOf(ctx context.Context, c Config, s Server) (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
-	definitions := s.Definitions
-	if s.Manifest == nil && artifact.Manifest != nil {
-		definitions = &artifact.Manifest.Definitions
+	manifest, definitions := s.Manifest, s.Definitions
+	if manifest == nil && artifact.Manifest != nil {
+		manifest, definitions = artifact.Manifest, &artifact.Manifest.Definitions
 	}
 	if definitions == nil {
 		m, err := Describe(ctx, c, artifact.Wasm)
@@ -53,5 +62,8 @@ func FactsOf(ctx context.Context, c Config, s Server) (Facts, error) {
 		return Facts{}, fmt.Errorf("definitions: %w", err)
 	}
 	problems := append(capability.CheckTools(s.Grants, definitions), server.Check(definitions)...)
-	return Facts{Server: &a.Server, Tools: seen.Tools(), Labels: s.Labels.Tools, Problems: problems}, nil
+	return Facts{
+		Server: &a.Server, Tools: seen.Tools(), Labels: s.Labels.Tools, Problems: problems,
+		granted: capability.Config{Grants: s.Grants, Manifest: manifest, Labels: s.Labels.Grants},
+	}, nil
 }

@@ -92,6 +92,10 @@ type Config struct {
 // error, in the attribute "line" at level Info.
 const LogStderr = "stderr"
 
+// LogAsks is an attribute of records about what the policy denied since nobody could be
+// asked; its value is true.
+const LogAsks = gate.LogAsks
+
 // HTTPOptions are the settings of [Host.Handler]. The zero value is safe.
 type HTTPOptions struct {
 	// AllowedOrigins may be sent by browsers beside the endpoint's own origin,

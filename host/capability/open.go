@@ -87,12 +87,9 @@ func Open(ctx context.Context, c Config) (*Set, error) {
 // narrow takes away what the package does not ask for, and returns what it asks
 // for: nil without a manifest.
 func (s *Set) narrow(c Config) *plugins.Requests {
-	if c.Manifest == nil {
-		return nil
-	}
-	asked := c.Manifest.Capabilities
+	asked := asks(c.Manifest)
 	if asked == nil {
-		asked = &plugins.Requests{}
+		return nil
 	}
 	var withheld, names []string
 	s.held, withheld = c.Grants.Narrow(asked)
@@ -104,6 +101,17 @@ func (s *Set) narrow(c Config) *plugins.Requests {
 		s.log.Warn("granted in vain", "grant", w)
 	}
 	return asked
+}
+
+// asks is what a package asks for, nil where there is no manifest.
+func asks(m *plugins.Manifest) *plugins.Requests {
+	switch {
+	case m == nil:
+		return nil
+	case m.Capabilities == nil:
+		return &plugins.Requests{}
+	}
+	return m.Capabilities
 }
 
 // openMounts checks all folders that were granted, and opens those that are

@@ -60,9 +60,9 @@ counts as a no, unless --approve answers it.`,
 			if out.json() {
 				err = writeJSON(s.Out, result)
 			}
-			return errors.Join(d.failure(guest.explainCommand(h, own[0], cel.PhaseCall, own[1], arguments)), err)
+			return errors.Join(d.failure(guest.explainCommand(h, own[0], d.on(), own[1], arguments)), err)
 		}
-		return printResult(s, own[1], result, out.json())
+		return stderr.hint(printResult(s, own[1], result, out.json()))
 	}
 	return cmd
 }

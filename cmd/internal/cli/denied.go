@@ -45,20 +45,29 @@ func deniedBy(raw json.RawMessage) (denial, bool) {
 	return d, true
 }
 
+// howToAnswer is the hint where somebody would have had to be asked.
+const howToAnswer = "call it on a terminal, which is asked then, or with --approve, which says yes once"
+
+// on is the phase to explain: a tool that is hidden cannot be called.
+func (d denial) on() cel.Phase {
+	if d.phase == cel.PhaseEffect || d.phase == cel.PhaseResult {
+		return d.phase
+	}
+	return cel.PhaseCall
+}
+
 // failure says that a call was denied, and how to find out why.
 func (d denial) failure(explain string) error {
 	hint := explain
-	if d.phase != cel.PhaseCall && d.phase != cel.PhaseList {
-		hint = "mcpwasm policy explain --on " + string(d.phase) + " --input FILE says how such a thing is decided"
-	}
 	if d.asks {
-		hint = "call it on a terminal, which is asked then, or with --approve, which says yes once"
+		hint = howToAnswer
 	}
 	return &failure{ExitTool, errors.New(d.text), hint}
 }
 
 // explainCommand is the command line that explains how the policy decides on a call.
-// source is what was called, as it was named.
+// source is what was called, as it was named. An effect or a result stands in a file,
+// which is for people to write.
 func (f *guestFlags) explainCommand(o *opened, source string, on cel.Phase, tool string, arguments json.RawMessage) string {
 	words := []string{"mcpwasm policy explain"}
 	if f.policy.path != "" {
@@ -75,6 +84,9 @@ func (f *guestFlags) explainCommand(o *opened, source string, on cel.Phase, tool
 		words = append(words, "--on", string(on), "--server", o.server.Name)
 	}
 	words = append(words, "--tool", quoted(tool))
+	if on == cel.PhaseEffect || on == cel.PhaseResult {
+		return strings.Join(words, " ") + " --input FILE, with the " + string(on) + " in FILE"
+	}
 	if len(arguments) > maxShownArguments {
 		words = append(words, "--args", "…")
 	} else if len(arguments) > 0 && on != cel.PhaseList {

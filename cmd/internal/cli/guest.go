@@ -319,9 +319,7 @@ func firstError(ctx context.Context, h *host.Host, servers []host.Server) error 
 func (f *guestFlags) openQuietly(ctx context.Context, s Streams, source string, guestArgs []string) (*opened, *stderrTail, error) {
 	c := f.config(s, slog.LevelWarn)
 	tail := &stderrTail{}
-	if !f.verbose {
-		c.Logger = slog.New(tailHandler{c.Logger.Handler(), tail})
-	}
+	c.Logger = slog.New(tailHandler{c.Logger.Handler(), tail, f.verbose})
 	o, err := f.open(ctx, s, c, source, guestArgs)
 	return o, tail, err
 }

@@ -69,9 +69,12 @@ func (c *Call) refuseToAsk(phase cel.Phase, q cel.Question, reason string) error
 	return c.deniedFor(why, deniedText(q.Rule, because(q.Message, reason)))
 }
 
+// LogAsks is the attribute of such a denial in the log.
+const LogAsks = "asks"
+
 // logUnasked tells the operator of a denial for want of somebody to ask.
 func (g *Gate) logUnasked(phase cel.Phase, in *cel.Input, rule, reason string) {
-	g.cfg.Log.Warn("denied by the policy", append(about(phase, in), "rule", rule, "error", reason)...)
+	g.cfg.Log.Warn("denied by the policy", append(about(phase, in), "rule", rule, LogAsks, true, "error", reason)...)
 }
 
 // schema is the form: how long the answer holds.
