@@ -38,7 +38,9 @@ rules:
 
 	fmt.Println(greet(ctx, h, "Ada"))
 	fmt.Println(greet(ctx, h, "EVE"))
-	h.SetPolicy(cel.Default())
+	if err := h.SetPolicy(cel.Default()); err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(greet(ctx, h, "EVE"))
 	// Output:
 	// Hello, Ada!

@@ -119,7 +119,7 @@ func (f *explainFlags) given(s Streams) (*cel.Input, error) {
 	case f.input == "" && f.server == "":
 		return nil, usage("for example --server notes --tool read --args '{}'", "policy explain: what is decided on? Want --server, or --input")
 	case f.input == "" && minimalInputs[f.phase()] != "":
-		return nil, usage("a minimal one is "+minimalInputs[f.phase()], "policy explain --on %s: which one? Give the %[1]s with --input", f.phase())
+		return nil, usage("a minimal one is "+minimalInputs[f.phase()], "policy explain --on %s: of what? Give the %[1]s with --input", f.phase())
 	case f.tool != "" && f.server == "":
 		return nil, usage("--server NAME names its server", "--tool %s: which server's?", f.tool)
 	case f.args != "" && f.input != "":
@@ -214,7 +214,7 @@ func (f *explainFlags) fill(ctx context.Context, s Streams, p *packages, in *cel
 		if err != nil {
 			say(s, "warning: the host denies this effect before it asks the policy: %v", err)
 		}
-		in.Labels = append(in.Labels, labels...)
+		in.Labels = labelsOf(in.Labels, labels)
 	}
 	if in.Tool == nil {
 		return nil
@@ -223,13 +223,20 @@ func (f *explainFlags) fill(ctx context.Context, s Streams, p *packages, in *cel
 	for _, t := range facts[0].Tools {
 		if t.Name == f.tool {
 			in.Tool = t
-			in.Labels = append(in.Labels, facts[0].Labels[t.Name]...)
+			in.Labels = labelsOf(in.Labels, facts[0].Labels[t.Name])
 			return nil
 		}
 		known = append(known, t.Name)
 	}
 	say(s, "warning: %s has no tool %q%s", in.Server.Name, f.tool, nearest.Hint(f.tool, known))
 	return nil
+}
+
+// labelsOf are two lists of labels as a host has them: in order, each once.
+func labelsOf(a, b []string) []string {
+	both := slices.Concat(a, b)
+	slices.Sort(both)
+	return slices.Compact(both)
 }
 
 // named returns the server that a flag names: a file or folder, or one that is
