@@ -81,7 +81,7 @@ func (a *activation) parse(d *jsontext.Decoder) (any, error) {
 	case '[':
 		return a.parseArray(d)
 	case '"':
-		return t.String(), nil
+		return types.String(t.String()), nil // as it is read: no conversion each time
 	case '0':
 		return &number{a, t.String()}, nil
 	case 't', 'f':

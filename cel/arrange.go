@@ -29,8 +29,8 @@ type entry struct {
 	// phase is where the rule's condition is from: lists know the rules of calls,
 	// and calls those of lists.
 	phase int
-	// then is what the rule means here: a list asks nobody, and a call does not
-	// take the word of a list that something is allowed.
+	// then is what the rule means here: a list asks nobody, and a rule for lists alone
+	// allows nothing.
 	then Verdict
 }
 
@@ -55,18 +55,19 @@ func arrange(rules []*rule) [4]passes {
 // entry is what the rule means in a phase, if anything.
 func (r *rule) entry(phase int) (*entry, bool) {
 	then := r.source.Then
-	lists := phase == placeList
-	if lists && then == Ask {
-		then = Allow
-	}
-	if r.conditions[phase] != nil {
+	switch {
+	case phase != placeList && r.conditions[phase] != nil:
 		return &entry{r, phase, then}, true
-	}
-	if lists && r.conditions[placeCall] != nil {
+	case phase > placeCall:
+		return nil, false
+	case r.conditions[placeCall] != nil: // and this is a list, which asks nobody
+		if then == Ask {
+			then = Allow
+		}
 		return &entry{r, placeCall, then}, true
-	}
-	// What is not shown cannot be called.
-	if phase == placeCall && r.conditions[placeList] != nil && (then == Deny || len(r.source.Labels) > 0) {
+	case r.conditions[placeList] != nil:
+		// What is not shown cannot be called, and what cannot be called is not shown: a rule
+		// for lists alone hides in both, and shows in neither.
 		if then != Deny {
 			then = ""
 		}

@@ -23,7 +23,7 @@ const fullCases = `cases:
       principal: {subject: me, claims: {groups: [a], level: 3}, client: {name: c, version: "1"}}
       request: {id: 7, method: tools/call, revision: 2026-07-28, time: 2026-01-31T15:04:05+01:00, transport: http}
       session: {calls: 2, labels: [reads:private]}
-      effect: {kind: secret, secret: {name: KEY}, http: {method: POST, scheme: http, host: example.com, port: 8080, path: /a}}
+      effect: {kind: secret, secret: {name: KEY}, http: {method: POST, scheme: http, host: example.com, port: 8080, path: /a, query: b=c}}
     want: {verdict: deny, rule: "", message: no rule, error: x, labels: [], text: ~}
   - {name: short, on: call, given: {}, want: allow}
 `
@@ -46,7 +46,7 @@ func TestParseCases(t *testing.T) {
 			Principal: cases[0].Given.Principal, // below
 			Request:   Request{ID: "7", Method: "tools/call", Revision: "2026-07-28", Time: cases[0].Given.Request.Time, Transport: "http"},
 			Session:   Session{Calls: 2, Labels: []string{"reads:private"}},
-			Effect:    &Effect{Kind: EffectSecret, Secret: &Secret{"KEY"}, HTTP: &HTTP{"POST", "http", "example.com", 8080, "/a"}},
+			Effect:    &Effect{Kind: EffectSecret, Secret: &Secret{"KEY"}, HTTP: &HTTP{"POST", "http", "example.com", 8080, "/a", "b=c"}},
 		},
 		Want: Want{Verdict: Deny, Rule: &none, Message: "no rule", Error: "x", Labels: []string{}},
 	}
@@ -116,7 +116,9 @@ func TestParseInput(t *testing.T) {
 			func(in *Input) bool { return string(in.Args) == `{"a":"😀\\u00e9/","n":9007199254740993}` }},
 		{"YAML", "server:\n  name: s\n", PhaseList, func(in *Input) bool { return in.Server.Name == "s" }},
 		{"a request is completed", "effect: {kind: http, http: {host: example.com}}", PhaseEffect,
-			func(in *Input) bool { return *in.Effect.HTTP == HTTP{"GET", "https", "example.com", 443, "/"} }},
+			func(in *Input) bool { return *in.Effect.HTTP == HTTP{"GET", "https", "example.com", 443, "/", ""} }},
+		{"a query", "effect: {kind: http, http: {host: example.com, path: /a, query: b=c&d}}", PhaseEffect,
+			func(in *Input) bool { return in.Effect.HTTP.Path == "/a" && in.Effect.HTTP.Query == "b=c&d" }},
 		{"one without TLS", "effect: {kind: http, http: {scheme: http, host: '::1'}}", PhaseEffect,
 			func(in *Input) bool { return in.Effect.HTTP.Port == 80 }},
 		{"a file is read", "effect: {kind: file, file: {path: /a}}", PhaseEffect, func(in *Input) bool { return in.Effect.File.Access == AccessRead }},

@@ -16,9 +16,10 @@ import (
 // Check looks for rules that cannot mean what they say, each a warning: conditions
 // that are always or never true; rules that say what another says, or that never win
 // over it; a policy that allows everything, or nothing in a phase; an allow for what a
-// server or a client says of itself; parts of an effect that are read before it is
-// clear that they are there. With installed servers, names that none of them has;
-// nil where these are not known.
+// server or a client says of itself, or on lists alone; comparisons with a text that a
+// variable never is; parts of an effect, claims and arguments that are read before it is
+// clear that they are there. With installed servers, names that none of them has, and
+// arguments that their tools need not be given; nil where these are not known.
 func (p *Policy) Check(installed []Installed) Problems {
 	c := linter{policy: p, claims: map[claim][]*lintRule{}}
 	for _, r := range p.rules {
@@ -27,7 +28,9 @@ func (p *Policy) Check(installed []Installed) Problems {
 	for _, r := range c.rules {
 		c.condition(r)
 		c.untrusted(r)
-		c.effectParts(r)
+		c.missing(r, installed)
+		c.impossible(r)
+		c.listAlone(r)
 		if installed != nil {
 			c.installed(r, installed)
 		}
@@ -164,8 +167,15 @@ func claimAlone(e ast.Expr) string {
 	return strings.Join(paths[:min(len(paths), 1)], "")
 }
 
-// decided are the phases in which something is allowed or not. Lists know the rules for
-// calls.
+// listAlone warns of an allow for lists that is none for calls.
+func (c *linter) listAlone(r *lintRule) {
+	if !r.never && r.source.Then == Allow && slices.Contains(r.source.On, PhaseList) && !slices.Contains(r.source.On, PhaseCall) {
+		c.warn(r, r.source.onAt, "allowing on list shows nothing by itself: shown is what a rule on call may allow; put it on call, or leave list out")
+	}
+}
+
+// decided are the phases in which something is allowed or not. Lists are decided by the
+// rules for calls.
 var decided = []Phase{PhaseCall, PhaseEffect, PhaseResult}
 
 // everything warns of a policy that decides nothing.

@@ -37,6 +37,9 @@ func orAny(names []string) []string {
 func (c *linter) coveredRule(r *lintRule) {
 	var by *lintRule
 	for _, phase := range r.source.On {
+		if phase == PhaseList && r.source.Then == Allow {
+			continue // it allows nothing there
+		}
 		other := c.covering(r, phase)
 		if other == nil {
 			return
@@ -44,6 +47,9 @@ func (c *linter) coveredRule(r *lintRule) {
 		if by == nil {
 			by = other
 		}
+	}
+	if by == nil {
+		return
 	}
 	switch line := by.source.Line; {
 	case strengthOf(by.source.Then) > strengthOf(r.source.Then):

@@ -91,7 +91,9 @@ func TestCheckCovered(t *testing.T) {
 		{"redact and deny", "{name: a, on: result, server: s, then: redact}\n{name: b, on: result, server: s, then: deny}", "a: it never wins: rule b on line 3 says deny whenever it says redact"},
 		{"allow and ask", "{name: a, on: call, server: s, then: allow}\n{name: b, on: call, server: s, then: ask}", "a: it never wins: rule b on line 3 says ask whenever it says allow"},
 		{"a call of what is hidden", "{name: a, on: call, server: s, then: ask}\n{name: b, on: list, server: s, then: deny}", "a: it never wins: rule b on line 3"},
-		{"what is shown and never called", "{name: a, on: list, server: s, then: allow}\n{name: b, on: call, server: s, then: deny}", "a: it never wins: rule b on line 3"},
+		{"what is shown and never called", "{name: a, on: [list, call], server: s, then: allow}\n{name: b, on: call, server: s, then: deny}", "a: it never wins: rule b on line 3"},
+		{"a list that is allowed on calls as well", "{name: a, on: [list, effect], server: s, tool: t, then: deny}\n{name: b, on: call, server: s, then: deny}\n{name: c, on: effect, server: s, then: ask}", ""},
+		{"a phase in which an allow means nothing", "{name: a, on: [list, call], server: s, " + condition + ", then: allow}\n{name: b, on: call, server: s, then: deny}", "a: it never wins: rule b on line 3"},
 		{"the same twice", "{name: a, on: call, server: s, " + condition + ", then: deny}\n{name: b, on: call, server: s, " + condition + ", then: deny}", "3:5: b: rule a on line 2 says the same already"},
 		{"the same question twice", "{name: a, on: call, server: s, then: ask}\n{name: b, on: call, server: s, then: ask}", "b: rule a on line 2 says the same already"},
 		{"two questions", "{name: a, on: call, server: s, then: ask}\n{name: b, on: call, server: s, " + condition + ", then: ask}", ""},
@@ -167,6 +169,117 @@ func TestCheckEffectParts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got := checkRules(t, "  - {name: a, on: effect, when: '"+tt.when+"', then: deny}\n", nil)
 			compareWarning(t, got, tt.want)
+		})
+	}
+}
+
+func TestCheckListAlone(t *testing.T) {
+	const warning = "2:15: a: allowing on list shows nothing by itself: shown is what a rule on call may allow; put it on call, or leave list out"
+	tests := []struct{ name, rule, want string }{
+		{"list", "on: list, then: allow", warning},
+		{"with other phases", "on: [list, effect], server: odd, then: allow", warning},
+		{"with a condition", "on: list, when: 'tool.name == \"t\"', then: allow", warning},
+		{"covered by a denial", "on: list, when: 'server.name == \"odd\"', then: allow", warning},
+		{"with calls", "on: [list, call], server: odd, tool: t, when: 'tool.hash == \"x\" && server.name == \"q\"', then: allow", ""},
+		{"a denial", "on: list, server: s, then: deny", ""},
+		{"labels", "on: list, server: s, labels: {source: untrusted}", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			compareWarning(t, checkRules(t, "  - {name: a, "+tt.rule+"}\n", nil), tt.want)
+		})
+	}
+}
+
+func TestCheckValues(t *testing.T) {
+	tests := []struct{ name, on, when, want string }{
+		{"a kind", "effect", `effect.kind == "htp"`, `2:60: a: effect.kind is never "htp": did you mean "http"?`},
+		{"a kind that nothing is near", "effect", `effect.kind != "network"`, `effect.kind is never "network": want http, file, kv or secret`},
+		{"one of several kinds", "effect", `effect.kind in ["http", "files"]`, `2:69: a: effect.kind is never "files": did you mean "file"?`},
+		{"no kind", "effect", `effect.kind == ""`, `effect.kind is never ""`},
+		{"the other way round", "effect", `"fil" == effect.kind`, `effect.kind is never "fil"`},
+		{"in a loop", "effect", `["a"].exists(x, x == server.name && effect.kind == "htp")`, `effect.kind is never "htp"`},
+		{"a file", "effect", `has(effect.file) && effect.file.access == "list"`, `effect.file.access is never "list": want read or write`},
+		{"a key", "effect", `has(effect.kv) && effect.kv.access == "list"`, ""},
+		{"another access of a key", "effect", `has(effect.kv) && effect.kv.access == "delete"`, `effect.kv.access is never "delete"`},
+		{"a scheme", "effect", `has(effect.http) && effect.http.scheme == "HTTPS"`, `effect.http.scheme is never "HTTPS": did you mean "https"?`},
+		{"a method in lower case", "effect", `has(effect.http) && effect.http.method in ["GET", "post"]`, `effect.http.method is never "post": it is in upper case: write "POST"`},
+		{"any other method", "effect", `has(effect.http) && effect.http.method == "PROPFIND"`, ""},
+		{"a transport", "call", `request.transport == "sse"`, `request.transport is never "sse": want stdio, http or go`},
+		{"no transport", "call", `request.transport == ""`, ""},
+		{"a request's method", "call", `request.method == "tool/call"`, `request.method is never "tool/call": did you mean "tools/call"?`},
+		{"a method of an extension", "call", `request.method == "example.com/greet"`, ""},
+		{"a result", "result", `result.kind == "answers"`, `result.kind is never "answers": did you mean "answer"?`},
+		{"a backend", "call", `server.backend == "docker"`, `server.backend is never "docker": want wasm`},
+		{"data", "call", `server.grants.kv == "none"`, `server.grants.kv is never "none"`},
+		{"no data", "call", `server.grants.kv != ""`, ""},
+		{"what is not a text of the policy", "call", `request.transport == tool.name`, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := checkRules(t, "  - {name: a, on: "+tt.on+", server: s, when: '"+tt.when+"', then: deny}\n", nil)
+			compareWarning(t, got, tt.want)
+		})
+	}
+}
+
+func TestCheckClaims(t *testing.T) {
+	const want = "principal.claims.team is read before it is clear that it is there, which is an error and denies everybody who does not have it: write has(principal.claims.team) && … or principal.claims.?team.orValue(…)"
+	tests := []struct{ name, when, want string }{
+		{"no test", `principal.claims.team == "a"`, "2:32: a: " + want},
+		{"in brackets", `principal.claims["team"] == "a"`, want},
+		{"by has", `has(principal.claims.team) && principal.claims.team == "a"`, ""},
+		{"by has of another", `has(principal.claims.role) && principal.claims.team == "a"`, want},
+		{"by in", `"team" in principal.claims && principal.claims["team"] == "a"`, ""},
+		{"by has, or without", `!has(principal.claims.team) || principal.claims.team == "a"`, ""},
+		{"optional", `principal.claims.?team.orValue("") == "a"`, ""},
+		{"optional in brackets", `principal.claims[?"team"].orValue("") == "a"`, ""},
+		{"in a loop", `["a"].exists(x, principal.claims.team == x)`, want},
+		{"a name of a loop", `[{"claims": {"team": tool.name}}].exists(principal, principal.claims.team == "a")`, ""},
+		{"a computed one", `principal.claims[tool.name] == "a"`, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := checkRules(t, "  - {name: a, on: call, when: '"+tt.when+"', then: deny}\n", nil)
+			compareWarning(t, got, tt.want)
+		})
+	}
+}
+
+func TestCheckArguments(t *testing.T) {
+	const untyped = "args.n is read before it is clear that it is there, which is an error and denies every call without it: name the server and the tool, or write has(args.n) && … or args.?n.orValue(…)"
+	const optional = `args.n is read before it is clear that it is there, which is an error and denies every call without it, and the tool "t" does not require it`
+	installed := []Installed{{"s", []*Tool{{Name: "t", InputSchema: []byte(`{"type":"object","required":["id","o"],"properties":{"id":{"type":"string"},"n":{"type":"integer"},` +
+		`"o":{"type":"object","properties":{"n":{"type":"integer"}}}}}`)}, {Name: "free", InputSchema: []byte(`{"type":"object"}`)}}}}
+	tests := []struct{ name, rule, when, want string }{
+		{"of any tool", "", `args.n > 1`, untyped},
+		{"of a server's tools", "server: s, ", `args.n > 1`, untyped},
+		{"of any tool, by has", "", `has(args.n) && args.n > 1`, ""},
+		{"of any tool, optional", "", `args.?n.orValue(1) > 1`, ""},
+		{"of a tool in the condition", "", `tool.name == "t" && args.n > 1`, ""},
+		{"of tools in the condition", "", `tool.name in ["t", "free"] && args.n > 1`, ""},
+		{"of no tool", "", `tool.name != "t" && args.n > 1`, untyped},
+		{"of no tool in the condition", "", `tool.name == "" && args.n > 1`, untyped},
+		{"of a prompt", "", `prompt == "p" && args.n == "1"`, ""},
+		{"a part of one", "", `has(args.n) && args.n.m == 1`, ""},
+		{"of a tool, and optional", "server: s, tool: t, ", `args.n > 1`, optional},
+		{"of two tools", "server: s, tool: [free, t], ", `args.n > 1`, optional},
+		{"of a tool, by has", "server: s, tool: t, ", `has(args.n) && args.n > 1`, ""},
+		{"of a tool, and required", "server: s, tool: t, ", `args.id == "1"`, ""},
+		{"within one of a tool", "server: s, tool: t, ", `args.o.n == 1`, "args.o.n is read before"},
+		{"within one of a tool, by has", "server: s, tool: t, ", `has(args.o.n) && args.o.n == 1`, ""},
+		{"of a tool without types", "server: s, tool: free, ", `args.n > 1`, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			rule := "  - {name: a, on: call, " + tt.rule + "when: '" + tt.when + "', then: deny}\n"
+			p := mustParse(t, "rules:\n"+rule+"  - {name: works, on: [call, effect, result], when: 'prompt != \"x\"', then: allow}\n")
+			compareWarning(t, p.Check(installed).Error(), tt.want)
+			want := tt.want
+			if strings.Contains(tt.rule, "tool: ") {
+				want = "" // what it takes is not known
+			}
+			compareWarning(t, p.Check(nil).Error(), want)
 		})
 	}
 }

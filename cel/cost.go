@@ -145,7 +145,7 @@ var (
 	boundedTexts = map[string]uint64{
 		"server.name": 64, "server.digest": 80, "server.registry": 256, "server.repository": 512, "server.backend": 16,
 		"server.grants.kv": 8, "tool.name": 256, "tool.hash": 80, "request.transport": 16,
-		"effect.kind": 16, "effect.http.method": 32, "effect.http.scheme": 8, "effect.http.host": 256, "effect.http.path": 4096,
+		"effect.kind": 16, "effect.http.method": 32, "effect.http.scheme": 8, "effect.http.host": 256, "effect.http.path": 4096, "effect.http.query": 48 << 10,
 		"effect.file.path": 4096, "effect.file.access": 8, "effect.kv.key": 1024, "effect.kv.access": 8, "effect.secret.name": 64,
 		"result.kind": 16,
 	}

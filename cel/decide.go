@@ -13,10 +13,10 @@ import (
 
 // Decide decides. in must not change meanwhile.
 //
-// PhaseList knows the rules for lists and those for calls: a definition is shown
-// unless a call of it would be denied whatever its arguments, its session
-// and its request. PhaseCall knows the denials for lists as well: what is not shown
-// cannot be called.
+// PhaseList knows the rules for calls: a definition is shown if and only if a call of
+// it may be allowed or asked for with some arguments, session and request, and no
+// rule for lists denies. PhaseCall knows the denials for lists as well: what is not
+// shown cannot be called. A rule for lists alone allows nothing in either.
 //
 // A context that is done denies.
 func (p *Policy) Decide(ctx context.Context, phase Phase, in *Input) Decision {
@@ -174,7 +174,9 @@ func sortedLabels(labels []string) []string {
 	if len(labels) == 0 {
 		return nil
 	}
-	return slices.Compact(slices.Sorted(slices.Values(labels)))
+	sorted := slices.Clone(labels)
+	slices.Sort(sorted)
+	return slices.Compact(sorted)
 }
 
 // evaluate decides whether a rule matches.

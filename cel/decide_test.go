@@ -372,3 +372,11 @@ func TestDecideDeadline(t *testing.T) {
 		t.Errorf("got %+v", d)
 	}
 }
+
+// A decision over many rules costs little beside their evaluation.
+func TestDecideAllocations(t *testing.T) {
+	p, in := mustParse(t, generalRules(100)), benchInput()
+	if n := testing.AllocsPerRun(100, func() { p.Decide(context.Background(), PhaseCall, in) }); n > 90 {
+		t.Errorf("%v allocations for 100 rules, want at most 90", n)
+	}
+}

@@ -6,6 +6,8 @@ import (
 
 	celgo "cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
+
+	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
 // declaration is a variable of the language or a field of one. All that is known of
@@ -17,6 +19,12 @@ type declaration struct {
 	typ    *celgo.Type
 	phases []Phase
 	doc    string
+	// values are the texts that it can be, beside the empty one where empty is set; none
+	// where it can be any. With open it can be others as well: these are the known ones.
+	values      []string
+	empty, open bool
+	// upper says that it has no lower-case letters.
+	upper bool
 	// untrusted says that a server or a client can make the value up.
 	untrusted bool
 	// get returns the value; nil for an object and for what the activation makes
@@ -49,7 +57,7 @@ var declarations = slices.Concat(serverDeclarations, toolDeclarations, callerDec
 
 var serverDeclarations = []declaration{
 	{path: "server", phases: allPhases, doc: "The server that is asked."},
-	{path: "server.name", typ: celgo.StringType, phases: allPhases, doc: "Its name in the configuration.",
+	{path: "server.name", typ: celgo.StringType, phases: allPhases, doc: "Its name in the configuration or the lock file; of one that is started from a file, the file's without `.wasm`, which anybody can give it.",
 		get: func(v *view) any { return text(v.server.Name) }},
 	{path: "server.digest", typ: celgo.StringType, phases: allPhases, doc: "`sha256:…` of its module.",
 		get: func(v *view) any { return text(v.server.Digest) }},
@@ -59,14 +67,14 @@ var serverDeclarations = []declaration{
 		get: func(v *view) any { return text(v.server.Registry) }},
 	{path: "server.repository", typ: celgo.StringType, phases: allPhases, doc: "Its package, such as `ghcr.io/someone/server`; empty for what is no package.",
 		get: func(v *view) any { return text(v.server.Repository) }},
-	{path: "server.backend", typ: celgo.StringType, phases: allPhases, doc: "What runs it: `wasm`.",
+	{path: "server.backend", typ: celgo.StringType, phases: allPhases, doc: "What runs it.", values: []string{"wasm"},
 		get: func(v *view) any { return text(v.server.Backend) }},
 	{path: "server.grants", phases: allPhases, doc: "What the operator granted it."},
 	{path: "server.grants.http", typ: stringList, phases: allPhases, doc: "Where it may send HTTP requests, as in the configuration.",
 		get: func(v *view) any { return texts(v.server.Grants.HTTP) }},
 	{path: "server.grants.mounts", typ: stringList, phases: allPhases, doc: "Its mounts, as in the configuration.",
 		get: func(v *view) any { return texts(v.server.Grants.Mounts) }},
-	{path: "server.grants.kv", typ: celgo.StringType, phases: allPhases, doc: "Key-value data: `ro`, `rw` or empty for none.",
+	{path: "server.grants.kv", typ: celgo.StringType, phases: allPhases, doc: "Key-value data; empty for none.", values: []string{"ro", "rw"}, empty: true,
 		get: func(v *view) any { return text(v.server.Grants.KV) }},
 	{path: "server.grants.secrets", typ: stringList, phases: allPhases, doc: "The names of its secrets.",
 		get: func(v *view) any { return texts(v.server.Grants.Secrets) }},
@@ -113,6 +121,10 @@ func hint(name string, otherwise bool, doc string, get func(*Hints) *bool) decla
 	}
 }
 
+// requestMethods are those of the protocol that reach a server. The host answers the others
+// itself.
+var requestMethods = []string{plugins.MethodCallTool, plugins.MethodGetPrompt, plugins.MethodReadResource, plugins.MethodComplete}
+
 var callerDeclarations = []declaration{
 	{path: "principal", phases: allPhases, doc: "Who asks."},
 	{path: "principal.subject", typ: celgo.StringType, phases: allPhases, doc: "The authenticated caller; empty where nobody authenticates.",
@@ -126,14 +138,14 @@ var callerDeclarations = []declaration{
 	{path: "request", phases: afterList, doc: "The client's request."},
 	{path: "request.id", typ: celgo.StringType, phases: afterList, doc: "Its id as text, the client's choice; empty for calls from Go.",
 		get: func(v *view) any { return text(v.Request.ID) }},
-	{path: "request.method", typ: celgo.StringType, phases: afterList, doc: "Its method, such as `tools/call`.",
+	{path: "request.method", typ: celgo.StringType, phases: afterList, doc: "Its method; a server alone also gets those of extensions.", values: requestMethods, empty: true, open: true,
 		get: func(v *view) any { return text(v.Request.Method) }},
 	{path: "request.revision", typ: celgo.StringType, phases: afterList, doc: "The protocol revision that the client speaks, such as `2026-07-28`.",
 		get: func(v *view) any { return text(v.Request.Revision) }},
 	{path: "request.time", typ: celgo.TimestampType, phases: afterList, doc: "When it came, by the host's clock.",
 		has: func(v *view) bool { return !v.Request.Time.IsZero() },
 		get: func(v *view) any { return types.Timestamp{Time: v.Request.Time} }},
-	{path: "request.transport", typ: celgo.StringType, phases: afterList, doc: "How it came: `stdio`, `http`, or `go` for calls from Go.",
+	{path: "request.transport", typ: celgo.StringType, phases: afterList, doc: "How it came; `go` is a call from Go.", values: []string{"stdio", "http", "go"}, empty: true,
 		get: func(v *view) any { return text(v.Request.Transport) }},
 	{path: "session", phases: afterList, doc: "What happened before."},
 	{path: "session.calls", typ: celgo.IntType, phases: afterList, doc: "How many requests reached a guest before this one.",
@@ -145,13 +157,13 @@ var callerDeclarations = []declaration{
 var effectDeclarations = []declaration{
 	{path: "effect", phases: onEffect, doc: "What the server asks its host for.",
 		has: func(v *view) bool { return v.Effect != nil }},
-	{path: "effect.kind", typ: celgo.StringType, phases: onEffect, doc: "`http`, `file`, `kv` or `secret`; the part of that name is there. A secret that is put into a request has `effect.http` as well.",
+	{path: "effect.kind", typ: celgo.StringType, phases: onEffect, doc: "What it is; the part of that name is there. A secret that is put into a request has `effect.http` as well.", values: []string{EffectHTTP, EffectFile, EffectKV, EffectSecret},
 		get: func(v *view) any { return text(v.Effect.Kind) }},
 	{path: "effect.http", phases: onEffect, doc: "An HTTP request; each hop of a redirect is one.",
 		has: func(v *view) bool { return v.Effect.HTTP != nil }},
-	{path: "effect.http.method", typ: celgo.StringType, phases: onEffect, doc: "Its method in upper case.",
+	{path: "effect.http.method", typ: celgo.StringType, phases: onEffect, doc: "Its method in upper case.", upper: true,
 		get: func(v *view) any { return text(v.Effect.HTTP.Method) }},
-	{path: "effect.http.scheme", typ: celgo.StringType, phases: onEffect, doc: "`https` or `http`.",
+	{path: "effect.http.scheme", typ: celgo.StringType, phases: onEffect, doc: "The scheme of its URL.", values: []string{"https", "http"},
 		get: func(v *view) any { return text(v.Effect.HTTP.Scheme) }},
 	{path: "effect.http.host", typ: celgo.StringType, phases: onEffect, doc: "A name in lower-case ASCII, or an address.",
 		get: func(v *view) any { return text(v.Effect.HTTP.Host) }},
@@ -159,17 +171,19 @@ var effectDeclarations = []declaration{
 		get: func(v *view) any { return types.Int(v.Effect.HTTP.Port) }},
 	{path: "effect.http.path", typ: celgo.StringType, phases: onEffect, doc: "The path in its normal form as it is sent, without query.",
 		get: func(v *view) any { return text(v.Effect.HTTP.Path) }},
+	{path: "effect.http.query", typ: celgo.StringType, phases: onEffect, doc: "The query as it is sent, escaped and without the question mark; empty for none. Of a secret it has the handle, not the value.",
+		get: func(v *view) any { return text(v.Effect.HTTP.Query) }},
 	{path: "effect.file", phases: onEffect, doc: "A use of a mount.",
 		has: func(v *view) bool { return v.Effect.File != nil }},
 	{path: "effect.file.path", typ: celgo.StringType, phases: onEffect, doc: "The server's own path, absolute and clean; links are not resolved.",
 		get: func(v *view) any { return text(v.Effect.File.Path) }},
-	{path: "effect.file.access", typ: celgo.StringType, phases: onEffect, doc: "`read` or `write`.",
+	{path: "effect.file.access", typ: celgo.StringType, phases: onEffect, doc: "What is done: to list or look is `read`; to make, move or delete is `write`.", values: []string{AccessRead, AccessWrite},
 		get: func(v *view) any { return text(v.Effect.File.Access) }},
 	{path: "effect.kv", phases: onEffect, doc: "A use of key-value data.",
 		has: func(v *view) bool { return v.Effect.KV != nil }},
 	{path: "effect.kv.key", typ: celgo.StringType, phases: onEffect, doc: "The key; with `list` a prefix.",
 		get: func(v *view) any { return text(v.Effect.KV.Key) }},
-	{path: "effect.kv.access", typ: celgo.StringType, phases: onEffect, doc: "`read`, `write` or `list`.",
+	{path: "effect.kv.access", typ: celgo.StringType, phases: onEffect, doc: "What is done; to delete is `write`.", values: []string{AccessRead, AccessWrite, AccessList},
 		get: func(v *view) any { return text(v.Effect.KV.Access) }},
 	{path: "effect.secret", phases: onEffect, doc: "A use of a secret.",
 		has: func(v *view) bool { return v.Effect.Secret != nil }},
@@ -180,7 +194,7 @@ var effectDeclarations = []declaration{
 var resultDeclarations = []declaration{
 	{path: "result", phases: onResult, untrusted: true, doc: "What the server says.",
 		has: func(v *view) bool { return v.Result != nil }},
-	{path: "result.kind", typ: celgo.StringType, phases: onResult, untrusted: true, doc: "`answer`, `error` of the protocol, `notification`, or `input` for something that it asks the client.",
+	{path: "result.kind", typ: celgo.StringType, phases: onResult, untrusted: true, doc: "What it is; `error` is one of the protocol, and `input` something that it asks the client.", values: []string{ResultAnswer, ResultError, ResultNotification, ResultInput},
 		get: func(v *view) any { return text(v.Result.Kind) }},
 	{path: "result.size", typ: celgo.IntType, phases: onResult, untrusted: true, doc: "Bytes of JSON.",
 		get: func(v *view) any { return types.Int(v.Result.Size) }},

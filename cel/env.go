@@ -36,6 +36,8 @@ func (n nativeAdapter) NativeToValue(v any) ref.Val {
 		return types.WrapErr(v.err)
 	case map[string]any:
 		return types.NewStringInterfaceMap(n, v)
+	case ref.Val:
+		return v
 	case []any:
 		return types.NewList[any](n, v)
 	}

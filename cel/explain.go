@@ -43,6 +43,10 @@ func (c *judge) trace(e *entry) RuleTrace {
 		return t
 	}
 	o := c.evaluate(e)
+	if o.err == nil && e.source.Then != "" && e.then == "" && len(e.source.Labels) == 0 {
+		t.Skipped = "it is about lists, and hides nothing: only what may be called is shown"
+		return t
+	}
 	t.Matched, t.Err = o.matched, o.err
 	t.Cost, t.Steps = c.steps(e)
 	c.add(e, o)

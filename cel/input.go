@@ -157,6 +157,9 @@ type HTTP struct {
 	Host   string `json:"host"`   // lower-case ASCII name, or an address as netip.Addr writes it
 	Port   int    `json:"port"`   // never 0
 	Path   string `json:"path"`   // normal, as it is sent, without query
+	// Query is as it is sent, escaped and without "?", "" for none. Of a secret it has
+	// the handle, not the value.
+	Query string `json:"query,omitempty"`
 }
 
 // Access of files and keys.

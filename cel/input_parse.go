@@ -182,7 +182,8 @@ func (r *inputReader) http(at string, h *HTTP) {
 	if h.Path == "" {
 		h.Path = "/"
 	}
-	r.required(at+".path", h.Path, strings.HasPrefix(h.Path, "/"), "a path that begins with /")
+	r.required(at+".path", h.Path, strings.HasPrefix(h.Path, "/") && !strings.Contains(h.Path, "?"), "a path that begins with /, without query")
+	r.required(at+".query", h.Query, !strings.HasPrefix(h.Query, "?"), "the query without the ? before it")
 }
 
 func (r *inputReader) required(at, have string, ok bool, want string) {

@@ -3,10 +3,11 @@ package cel
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
-// A definition is shown unless a call would be denied whatever it says.
+// A definition is shown if and only if a call may be allowed, and nothing hides it.
 func TestDecideList(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -14,7 +15,12 @@ func TestDecideList(t *testing.T) {
 		want  Verdict
 		rule  string
 	}{
-		{"allowed on lists", []string{`{name: a, on: list, then: allow}`}, Allow, "a"},
+		{"allowed on lists only", []string{`{name: a, on: list, then: allow}`}, Deny, ""},
+		{"allowed on lists and effects, and denied on calls", []string{`{name: a, on: [list, effect, result], then: allow}`, `{name: b, on: call, when: args.n > 5, then: deny}`}, Deny, ""},
+		{"allowed on lists and calls", []string{`{name: a, on: [list, call], then: allow}`}, Allow, "a"},
+		{"allowed on lists, and for some arguments on calls", []string{`{name: a, on: list, then: allow}`, `{name: b, on: call, when: args.n > 5, then: allow}`}, Allow, "b"},
+		{"hidden by a label for lists", []string{`{name: a, on: call, then: allow}`, `{name: b, on: list, labels: {kind: a}}`, `{name: c, on: list, when: '"kind:a" in labels', then: deny}`}, Deny, "c"},
+		{"an error of an allow for lists", []string{`{name: a, on: call, then: allow}`, `{name: b, on: list, when: principal.claims.x == 1, then: allow}`}, Deny, "b"},
 		{"allowed on calls", []string{`{name: a, on: call, then: allow}`}, Allow, "a"},
 		{"allowed on effects only", []string{`{name: a, on: effect, then: allow}`}, Deny, ""},
 		{"asked", []string{`{name: a, on: call, then: ask}`}, Allow, "a"},
@@ -50,6 +56,40 @@ func TestDecideList(t *testing.T) {
 				t.Errorf("got %+v", d)
 			}
 		})
+	}
+}
+
+// What is not shown is not called either, whatever a rule for lists alone says.
+func TestDecideListAgreesWithCall(t *testing.T) {
+	for _, rule := range []string{
+		`{name: a, on: list, then: allow}`,
+		`{name: a, on: [list, effect], then: allow}`,
+		`{name: a, on: list, when: principal.claims.x == 1, then: allow}`,
+		`{name: a, on: list, then: deny}`,
+		`{name: a, on: [list, call], then: deny}`,
+		`{name: a, on: list, when: tool.name == "write", then: deny}`,
+	} {
+		for _, others := range [][]string{nil, {`{name: works, on: call, then: allow}`}} {
+			p := mustParse(t, rules(append(others, rule)...))
+			in := &Input{Server: &Server{Name: "files"}, Tool: &Tool{Name: "read"}}
+			list, call := p.Decide(context.Background(), PhaseList, in), p.Decide(context.Background(), PhaseCall, in)
+			if list.Verdict != call.Verdict || list.Rule != call.Rule {
+				t.Errorf("%s with %q: the list is decided %+v, the call %+v", rule, others, list, call)
+			}
+		}
+	}
+}
+
+func TestExplainListAlone(t *testing.T) {
+	p := mustParse(t, rules(`{name: a, on: list, then: allow}`, `{name: b, on: list, when: principal.claims.x == 1, then: allow}`))
+	for _, phase := range []Phase{PhaseList, PhaseCall} {
+		e := p.Explain(context.Background(), phase, &Input{})
+		if got := e.Rules[0]; got.Matched || !strings.HasPrefix(got.Skipped, "it is about lists") {
+			t.Errorf("%s: %+v", phase, got)
+		}
+		if got := e.Rules[1]; got.Err == nil || got.Skipped != "" {
+			t.Errorf("%s: an error that denies is not told: %+v", phase, got)
+		}
 	}
 }
 

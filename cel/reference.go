@@ -34,7 +34,7 @@ func writeVariables(b *strings.Builder, phases []Phase) {
 		if !slices.Equal(d.phases, phases) {
 			continue
 		}
-		doc := d.doc
+		doc := d.doc + d.valuesDoc()
 		if d.untrusted {
 			doc += " *Untrusted.*"
 		}
@@ -44,6 +44,18 @@ func writeVariables(b *strings.Builder, phases []Phase) {
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", d.path, d.typeName(), cell(doc))
 	}
 	b.WriteString("\n")
+}
+
+// valuesDoc says what the value can be, where that is known.
+func (d *declaration) valuesDoc() string {
+	if len(d.values) == 0 {
+		return ""
+	}
+	quoted := make([]string, len(d.values))
+	for i, v := range d.values {
+		quoted[i] = "`" + v + "`"
+	}
+	return " Values: " + strings.Join(quoted, ", ") + "."
 }
 
 func (d *declaration) typeName() string {

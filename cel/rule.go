@@ -41,7 +41,8 @@ type Explanation struct {
 // RuleTrace is what became of one rule.
 type RuleTrace struct {
 	Rule Rule
-	// Skipped says why the rule was not looked at: it names another server or tool.
+	// Skipped says why the rule does not count: it names another server or tool, or is
+	// for lists alone and allows.
 	Skipped string
 	Matched bool
 	Err     error // why it could not be decided

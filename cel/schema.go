@@ -27,6 +27,8 @@ type shape struct {
 	// typ and fields are those of an object.
 	typ    *objectType
 	fields map[string]*shape
+	// required are the fields that are always there.
+	required []string
 }
 
 type shapeKind int
@@ -166,6 +168,13 @@ func (r *schemaReader) object(s *shape, pointer string, m map[string]any) {
 		escaped := strings.NewReplacer("~", "~0", "/", "~1").Replace(p)
 		s.fields[p] = r.shape(pointer+"/properties/"+escaped, properties[p])
 	}
+	if names, ok := m["required"].([]any); ok {
+		for _, n := range names {
+			if name, ok := n.(string); ok {
+				s.required = append(s.required, name)
+			}
+		}
+	}
 	for p, f := range s.fields {
 		s.typ.fields[p] = &types.FieldType{
 			Type:    f.celType(),
@@ -224,7 +233,7 @@ func (s *shape) convert(a *activation, v any, name string) any {
 	case shapeDyn:
 		return v
 	case shapeString:
-		if t, ok := v.(string); ok {
+		if t, ok := v.(types.String); ok {
 			return t
 		}
 	case shapeBool:

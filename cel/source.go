@@ -34,7 +34,8 @@ type sourceRule struct {
 	redact []*regexp.Regexp
 	when   yamlfile.Text
 	place  yamlfile.Position
-	// serversAt and toolsAt are where the names stand.
+	// onAt is where the phases stand, serversAt and toolsAt where the names do.
+	onAt               yamlfile.Position
 	serversAt, toolsAt []yamlfile.Position
 }
 
@@ -181,7 +182,7 @@ func (r *sourceReader) rule(at string, e *ruleEntry) sourceRule {
 		Message: strings.TrimSpace(e.Message), Log: strings.TrimSpace(e.Log), Line: r.Positions[at].Line,
 	}}
 	r.name(at, e.Name)
-	rule.On = r.phases(at, e.On)
+	rule.On, rule.onAt = r.phases(at, e.On), r.Positions[at+".on"]
 	rule.Servers, rule.serversAt = r.selector(at+".server", e.Server)
 	rule.Tools, rule.toolsAt = r.selector(at+".tool", e.Tool)
 	if r.Given(at+".tool") && !r.Given(at+".server") {

@@ -88,6 +88,11 @@ type Config struct {
 	Policy *cel.Policy
 }
 
+// DeniedEffect returns what a record of [Config.Logger] says that the policy has denied,
+// where that is an effect of a guest: everything that the policy was told, not to be
+// changed. In the log itself it stands in words.
+func DeniedEffect(r slog.Record) (*cel.Input, bool) { return gate.DeniedEffect(r) }
+
 // LogStderr is the message of records that hold a line of a server's standard
 // error, in the attribute "line" at level Info.
 const LogStderr = "stderr"

@@ -89,32 +89,33 @@ func TestDecideSecrets(t *testing.T) {
 		// request returns parameters and a body for two handles.
 		request func(url, token, other string) (params, body string)
 		method  string
+		query   string   // with handles in braces
 		want    []string // the secrets
 		// streamed says that a part of it may leave before the rest is there.
 		streamed bool
 	}{
 		{"header", func(url, token, _ string) (string, string) {
 			return fmt.Sprintf(`{"url":%q,"headers":[["Authorization","Bearer %s"]]}`, url, token), ""
-		}, "GET", []string{"TOKEN"}, false},
+		}, "GET", "", []string{"TOKEN"}, false},
 		{"Basic credential", func(url, token, other string) (string, string) {
 			pair := base64.StdEncoding.EncodeToString([]byte(token + ":" + other))
 			return fmt.Sprintf(`{"url":%q,"headers":[["Authorization","Basic %s"]]}`, url, pair), ""
-		}, "GET", []string{"TOKEN", "OTHER"}, false},
+		}, "GET", "", []string{"TOKEN", "OTHER"}, false},
 		{"two headers", func(url, token, other string) (string, string) {
 			return fmt.Sprintf(`{"url":%q,"headers":[["X-A","%s"],["X-B","%s"]]}`, url, other, token), ""
-		}, "GET", []string{"OTHER", "TOKEN"}, false},
+		}, "GET", "", []string{"OTHER", "TOKEN"}, false},
 		{"query", func(url, token, _ string) (string, string) {
 			return fmt.Sprintf(`{"url":"%s?a=%s&b=%[2]s"}`, url, token), ""
-		}, "GET", []string{"TOKEN"}, false},
+		}, "GET", "?a={TOKEN}&b={TOKEN}", []string{"TOKEN"}, false},
 		{"body", func(url, token, _ string) (string, string) {
 			return fmt.Sprintf(`{"method":"POST","url":%q}`, url), token + token
-		}, "POST", []string{"TOKEN"}, false},
+		}, "POST", "", []string{"TOKEN"}, false},
 		{"streamed body", func(url, token, other string) (string, string) {
 			return fmt.Sprintf(`{"method":"POST","url":%q}`, url), strings.Repeat("x", large) + token + "y" + other + token
-		}, "POST", []string{"TOKEN", "OTHER"}, true},
+		}, "POST", "", []string{"TOKEN", "OTHER"}, true},
 		{"no secret", func(url, _, _ string) (string, string) {
 			return fmt.Sprintf(`{"method":"POST","url":%q}`, url), "mcpwasm_secret_" + strings.Repeat("0", 40)
-		}, "POST", nil, false},
+		}, "POST", "", nil, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -128,11 +129,11 @@ func TestDecideSecrets(t *testing.T) {
 				p := effecttest.Policy{Deny: func(string) bool { n++; return n == denied }}
 				r = perform(t, s.Authority(p.Call()), request, body)
 				for _, line := range p.Asked() {
-					asked = append(asked, strings.Replace(line, u.URL, "URL", 1))
+					asked = append(asked, strings.NewReplacer(u.URL, "URL", token, "{TOKEN}").Replace(line))
 				}
 				return r, asked, u.end()
 			}
-			want := decisions(tt.method, tt.want)
+			want := decisions(tt.method, tt.query, tt.want)
 			for i, line := range want {
 				r, asked, got := send(i)
 				if r.Error == nil || r.Error.Kind != plugins.EffectDenied || r.Error.Message != effecttest.Denial {
@@ -157,8 +158,8 @@ func TestDecideSecrets(t *testing.T) {
 }
 
 // decisions are those on a request that uses secrets.
-func decisions(method string, used []string) []string {
-	target := method + " URL/x"
+func decisions(method, query string, used []string) []string {
+	target := method + " URL/x" + query
 	lines := []string{"http " + target + " [sink:external]"}
 	for _, name := range used {
 		line := "secret " + name + " in " + target
@@ -265,7 +266,8 @@ func TestDecideFiles(t *testing.T) {
 			}
 		})
 	}
-	if !log.has("msg=denied", "effect=file", "tool=t", effecttest.Denial) {
+	// Who decides says so; what the grants deny is said here.
+	if log.has(effecttest.Denial) || !log.has("msg=denied", "effect=file", "tool=t", "it is mounted for reading only") {
 		t.Errorf("log:\n%s", strings.Join(log.lines(), "\n"))
 	}
 }
@@ -374,5 +376,30 @@ func TestDecideInTime(t *testing.T) {
 	}
 	if nested < 4 {
 		t.Errorf("asked %d times", nested)
+	}
+}
+
+// TestDecideLogs: who decides tells the operator; nobody does twice.
+func TestDecideLogs(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t)
+	grant, err := plugins.ParseHTTPGrant(strings.TrimPrefix(u.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, log := openSet(t, Config{Grants: plugins.Grants{HTTP: []plugins.HTTPGrant{grant}, KV: &plugins.KVGrant{}}, Store: newStore(t)})
+	p := effecttest.Policy{Deny: func(string) bool { return true }}
+	a := s.Authority(p.Call())
+	for _, request := range []string{`{"method":"http/request","params":{"url":"` + u.URL + `"}}`, `{"method":"kv/list"}`} {
+		if r := perform(t, a, request, ""); r.Error == nil || r.Error.Message != effecttest.Denial {
+			t.Errorf("%s: %+v %s", request, r.Error, r.Result)
+		}
+	}
+	if log.has("denied") {
+		t.Errorf("log:\n%s", strings.Join(log.lines(), "\n"))
+	}
+	perform(t, a, `{"method":"http/request","params":{"url":"https://example.com/"}}`, "")
+	if !log.has("msg=denied", "effect=http/request", "--allow-http example.com") {
+		t.Errorf("what is not granted is not logged:\n%s", strings.Join(log.lines(), "\n"))
 	}
 }

@@ -47,7 +47,7 @@ func (g *gate) may(ctx context.Context, path string, write bool) error {
 	if err == nil {
 		return nil
 	}
-	if told, ok := errors.AsType[*plugins.EffectError](err); ok {
+	if told, ok := errors.AsType[*plugins.EffectError](err); ok && g.call.Decide == nil {
 		g.denied("file", told)
 	}
 	return fmt.Errorf("%w: %w", fs.ErrPermission, err)

@@ -37,15 +37,16 @@ var _ runtime.Effects = performer{}
 // Perform implements [runtime.Effects].
 func (p performer) Perform(ctx context.Context, request []byte, body io.Reader, reply io.Writer) error {
 	r := effect.NewReply(reply)
+	call, byPolicy := p.call.Watched()
 	req, err := parse(request, body)
 	if err == nil {
-		err = p.dispatch(ctx, req, r)
+		err = p.dispatch(ctx, call, req, r)
 	}
 	if err == nil {
 		return nil
 	}
 	told, ok := errors.AsType[*plugins.EffectError](err)
-	if ok && told.Kind == plugins.EffectDenied {
+	if ok && told.Kind == plugins.EffectDenied && !byPolicy() {
 		p.denied(req.Method, told)
 	}
 	if !ok && ctx.Err() == nil {
@@ -60,15 +61,16 @@ func (p performer) Perform(ctx context.Context, request []byte, body io.Reader, 
 	return r.Fail(told)
 }
 
-func (p performer) dispatch(ctx context.Context, req effect.Request, r *effect.Reply) error {
+func (p performer) dispatch(ctx context.Context, call effect.Call, req effect.Request, r *effect.Reply) error {
 	h, ok := p.set.handlers[req.Method]
 	if !ok {
 		return effect.Errorf(plugins.EffectInvalid, "this host has no %q%s", clip(req.Method), p.set.meant(req.Method))
 	}
-	return h.Perform(ctx, p.call, req, r)
+	return h.Perform(ctx, call, req, r)
 }
 
-// denied tells the operator, who alone can change it.
+// denied tells the operator, who alone can change it, of what the grants deny. The
+// policy's denials are told where it is asked.
 func (p performer) denied(what string, e *plugins.EffectError) {
 	switch n := p.denials.Add(1); {
 	case n < maxDenials:

@@ -143,21 +143,24 @@ func TestQuoted(t *testing.T) {
 	}
 }
 
-// TestUnaskedHint: a tool that reports what it was denied for want of somebody to ask
-// is called with --approve.
-func TestUnaskedHint(t *testing.T) {
-	for asks, want := range map[bool]string{true: howToAnswer, false: ""} {
+// TestUnasked finds in the host's log what was denied for want of somebody to ask: the
+// tool tells it in its own words, if at all.
+func TestUnasked(t *testing.T) {
+	for _, asks := range []bool{true, false} {
 		tail := &stderrTail{}
 		log := slog.New(tailHandler{slog.NewTextHandler(io.Discard, nil), tail, false}).With("server", "hello")
 		if asks {
 			log.Warn("denied by the policy", host.LogAsks, true)
 		}
 		log.Warn("denied by the policy", "rule", "r")
-		if f := classify(tail.hint(&failure{ExitTool, errors.New("no"), ""})); f.hint != want || f.code != ExitTool {
-			t.Errorf("asks %v: have the hint %q, want %q", asks, f.hint, want)
+		if tail.hasUnasked() != asks {
+			t.Errorf("asks %v: have %v", asks, tail.hasUnasked())
 		}
-		if err := tail.hint(nil); err != nil {
-			t.Error(err)
-		}
+	}
+	if f := classify(hinted(&failure{ExitTool, errors.New("no"), ""}, howToAnswer)); f.hint != howToAnswer {
+		t.Errorf("have %q", f.hint)
+	}
+	if err := hinted(nil, howToAnswer); err != nil {
+		t.Error(err)
 	}
 }

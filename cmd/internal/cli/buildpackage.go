@@ -168,7 +168,7 @@ func (f *buildFlags) describe(ctx context.Context, s Streams, wasm []byte) (m *p
 	}
 	handler := slog.Handler(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: level}))
 	if !f.verbose {
-		handler = tailHandler{handler, tail, false}
+		handler = tailHandler{Handler: handler, tail: tail}
 	}
 	m, err = host.Describe(ctx, host.Config{CacheDir: f.dir(), Compile: compileApart, Logger: slog.New(handler)}, wasm)
 	tail.show(s, err)

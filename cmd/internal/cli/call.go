@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/internal/nearest"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -61,7 +62,14 @@ counts as a no, unless --approve answers it.`,
 			}
 			return errors.Join(d.failure(guest.explainCommand(h, own[0], d.on(), own[1], arguments)), err)
 		}
-		return stderr.hint(printResult(s, own[1], result, out.json()))
+		err = printResult(s, own[1], result, out.json())
+		if stderr.hasUnasked() {
+			err = hinted(err, howToAnswer)
+		}
+		if denied := stderr.firstDenied(); denied != nil {
+			err = explained(err, guest.explainCommand(h, own[0], cel.PhaseEffect, own[1], arguments), denied)
+		}
+		return err
 	}
 	return cmd
 }

@@ -50,7 +50,7 @@ const howToAnswer = "call it on a terminal, which is asked then, or with --appro
 
 // on is the phase to explain: a tool that is hidden cannot be called.
 func (d denial) on() cel.Phase {
-	if d.phase == cel.PhaseEffect || d.phase == cel.PhaseResult {
+	if d.phase == cel.PhaseResult {
 		return d.phase
 	}
 	return cel.PhaseCall
@@ -66,8 +66,7 @@ func (d denial) failure(explain string) error {
 }
 
 // explainCommand is the command line that explains how the policy decides on a call.
-// source is what was called, as it was named. An effect or a result stands in a file,
-// which is for people to write.
+// source is what was called, as it was named.
 func (f *guestFlags) explainCommand(o *opened, source string, on cel.Phase, tool string, arguments json.RawMessage) string {
 	words := []string{"mcpwasm policy explain"}
 	if f.policy.path != "" {
@@ -84,8 +83,8 @@ func (f *guestFlags) explainCommand(o *opened, source string, on cel.Phase, tool
 		words = append(words, "--on", string(on), "--server", o.server.Name)
 	}
 	words = append(words, "--tool", quoted(tool))
-	if on == cel.PhaseEffect || on == cel.PhaseResult {
-		return strings.Join(words, " ") + " --input FILE, with the " + string(on) + " in FILE"
+	if on == cel.PhaseResult { // which people have to write
+		return strings.Join(words, " ") + " --input FILE, with the result in FILE"
 	}
 	if len(arguments) > maxShownArguments {
 		words = append(words, "--args", "…")
@@ -93,6 +92,29 @@ func (f *guestFlags) explainCommand(o *opened, source string, on cel.Phase, tool
 		words = append(words, "--args", quoted(string(arguments)))
 	}
 	return strings.Join(words, " ")
+}
+
+// hinted adds a hint to a tool's failure that has none.
+func hinted(err error, hint string) error {
+	if f, ok := errors.AsType[*failure](err); ok && f.hint == "" {
+		f.hint = hint
+	}
+	return err
+}
+
+// explained adds to a tool's failure how the policy decided on an effect that it denied
+// meanwhile: a guest may only hear that something did not work.
+func explained(err error, explain string, denied *cel.Input) error {
+	f, ok := errors.AsType[*failure](err)
+	if !ok || f.hint != "" {
+		return err
+	}
+	input, jsonErr := json.Marshal(cel.Input{Effect: denied.Effect, Labels: denied.Labels, Session: denied.Session})
+	if jsonErr != nil {
+		return errors.Join(err, jsonErr)
+	}
+	f.hint = "the policy has denied it something: echo " + quoted(string(input)) + " | " + explain + " --input -"
+	return err
 }
 
 // maxShownArguments is how many bytes of arguments a hint repeats.

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -143,6 +144,50 @@ func TestServeReloadsThePolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.exit(cli.ExitOK)
+}
+
+// TestPolicyBehindALink: no server gets to write to a policy to which a link was
+// turned, whatever is served by it.
+func TestPolicyBehindALink(t *testing.T) {
+	for _, kind := range []string{"serve", "run"} {
+		t.Run(kind, func(t *testing.T) {
+			dir := t.TempDir()
+			out, policy := filepath.Join(dir, "out"), filepath.Join(dir, "policy.yaml")
+			if err := os.Mkdir(out, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			put(t, policy, rules("Ada"))
+			var c *command
+			tool := "greet"
+			if kind == "serve" {
+				tool = "one__greet"
+				configuration := filepath.Join(dir, "mcpwasm.yaml")
+				put(t, configuration, fmt.Sprintf("policy: policy.yaml\nservers:\n  one: {source: '%s', grants: {mounts: ['out:/out:rw']}}\n", sample(t, "hello")))
+				c = start(t, "serve", "--cache-dir", cacheDir(t), "--config", configuration)
+			} else {
+				c = start(t, "run", "--cache-dir", cacheDir(t), "--policy", policy, "--mount", out+":/out:rw", sample(t, "hello"))
+			}
+			c.greets(1, tool, "Ada", "Denied by the policy (rule refused)")
+
+			put(t, filepath.Join(out, "theirs.yaml"), rules("Bob"))
+			link := filepath.Join(dir, "link")
+			if err := errors.Join(os.Symlink(filepath.Join("out", "theirs.yaml"), link), os.Rename(link, policy)); err != nil {
+				t.Fatal(err)
+			}
+			c.next(c.stderr, "could change ")
+			c.next(c.stderr, "was not taken over")
+			c.greets(2, tool, "Ada", "Denied by the policy (rule refused)")
+			if kind == "serve" { // nor with the configuration, which has not changed
+				put(t, filepath.Join(dir, "mcpwasm.yaml"), fmt.Sprintf("policy: policy.yaml\nservers:\n  one: {source: '%s', grants: {mounts: ['out:/out:rw']}} #\n", sample(t, "hello")))
+				c.next(c.stderr, "could change ")
+				c.greets(3, tool, "Ada", "Denied by the policy (rule refused)")
+			}
+			if err := c.stdin.Close(); err != nil {
+				t.Fatal(err)
+			}
+			c.exit(cli.ExitOK)
+		})
+	}
 }
 
 // output runs a command and returns what it prints.

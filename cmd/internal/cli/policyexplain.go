@@ -37,7 +37,7 @@ func (f *explainFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.server, "server", "", "`NAME` of a server of the configuration or the lock file, or a .wasm file")
 	cmd.Flags().StringVar(&f.tool, "tool", "", "`NAME` of the tool, as the server calls it")
 	cmd.Flags().StringVar(&f.args, "args", "", "`JSON` object of arguments")
-	cmd.Flags().StringVar(&f.input, "input", "", "JSON `FILE` with what is decided on, in place of the others or beside --server and --tool; - is standard input")
+	cmd.Flags().StringVar(&f.input, "input", "", "JSON `FILE` with what is decided on, in place of the others or beside them; - is standard input")
 }
 
 func newPolicyExplain(s Streams) *cobra.Command {
@@ -122,8 +122,6 @@ func (f *explainFlags) given(s Streams) (*cel.Input, error) {
 		return nil, usage("a minimal one is "+minimalInputs[f.phase()], "policy explain --on %s: of what? Give the %[1]s with --input", f.phase())
 	case f.tool != "" && f.server == "":
 		return nil, usage("--server NAME names its server", "--tool %s: which server's?", f.tool)
-	case f.args != "" && f.input != "":
-		return nil, usage("args in the input has them", "--args: leave it out beside --input")
 	case f.args != "" && f.phase() == cel.PhaseList:
 		return nil, usage("leave it out", "--args: a list has no arguments")
 	}
@@ -137,6 +135,9 @@ func (f *explainFlags) given(s Streams) (*cel.Input, error) {
 	if f.tool != "" {
 		in.Tool = &cel.Tool{Name: f.tool}
 	}
+	if f.args != "" && len(in.Args) > 0 {
+		return nil, usage("leave one of them out", "--args: the input has args as well")
+	}
 	if f.args != "" {
 		if in.Args, err = readArguments(s.In, []string{f.args}); err != nil {
 			return nil, err
@@ -145,15 +146,22 @@ func (f *explainFlags) given(s Streams) (*cel.Input, error) {
 	return in, nil
 }
 
-// read returns what --input has; without it, a request as call sends one.
+// read returns what --input has, with a request as call sends one where it has none.
 func (f *explainFlags) read(s Streams) (*cel.Input, error) {
-	if f.input == "" {
-		in := &cel.Input{}
-		if f.phase() != cel.PhaseList {
-			in.Request = cel.Request{Method: plugins.MethodCallTool, Revision: plugins.ProtocolVersion, Time: time.Now(), Transport: "go"}
+	in := &cel.Input{}
+	if f.input != "" {
+		var err error
+		if in, err = f.readInput(s); err != nil {
+			return nil, err
 		}
-		return in, nil
 	}
+	if f.phase() != cel.PhaseList && in.Request == (cel.Request{}) {
+		in.Request = cel.Request{Method: plugins.MethodCallTool, Revision: plugins.ProtocolVersion, Time: time.Now(), Transport: "go"}
+	}
+	return in, nil
+}
+
+func (f *explainFlags) readInput(s Streams) (*cel.Input, error) {
 	var data []byte
 	var err error
 	if f.input == "-" {

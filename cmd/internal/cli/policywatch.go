@@ -2,11 +2,14 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/host"
+	mounts "github.com/mcpwasm/mcpwasm/host/capability/files"
 )
 
 // policyWatch gives a host the policy of a file, again whenever that changes. It is
@@ -17,13 +20,14 @@ type policyWatch struct {
 	file    *config.File // the configuration that is in force
 	path    string       // "" for the shipped policy, which never changes
 	inForce *cel.Policy
+	servers []host.Server   // that the host has
 	changed <-chan struct{} // nil where there is nothing to watch
 	stop    context.CancelFunc
 }
 
 // watchPolicy watches the file of the policy that a host has.
-func watchPolicy(ctx context.Context, s Streams, h *host.Host, file *config.File, path string, inForce *cel.Policy) (*policyWatch, error) {
-	w := &policyWatch{s: s, h: h, file: file, inForce: inForce, stop: func() {}}
+func watchPolicy(ctx context.Context, s Streams, h *host.Host, file *config.File, path string, inForce *cel.Policy, servers []host.Server) (*policyWatch, error) {
+	w := &policyWatch{s: s, h: h, file: file, inForce: inForce, servers: servers, stop: func() {}}
 	if err := w.follow(ctx, path); err != nil {
 		return nil, err
 	}
@@ -61,6 +65,9 @@ func (w *policyWatch) reload() {
 		return
 	}
 	if err == nil {
+		err = unwritable(w.path, working(w.h, w.servers)) // a link may lead elsewhere by now
+	}
+	if err == nil {
 		err = atLabels(w.file, w.h.SetPolicy(p))
 	}
 	if err != nil {
@@ -78,7 +85,7 @@ func whileWatching(ctx context.Context, s Streams, o *opened, do func() error) e
 		return do()
 	}
 	watchCtx, stop := context.WithCancel(ctx)
-	w, err := watchPolicy(watchCtx, s, o.Host, o.file, o.policyFile, o.policy)
+	w, err := watchPolicy(watchCtx, s, o.Host, o.file, o.policyFile, o.policy, []host.Server{o.server})
 	if err != nil {
 		stop()
 		return err
@@ -93,4 +100,26 @@ func whileWatching(ctx context.Context, s Streams, o *opened, do func() error) e
 	stop()
 	wg.Wait()
 	return err
+}
+
+// unwritable makes sure that none of the servers may write to the file of a policy,
+// or to a link that leads there.
+func unwritable(path string, servers []host.Server) error {
+	for _, server := range servers {
+		for _, mount := range server.Grants.Mounts {
+			if err := mounts.CheckOwn(mount, mounts.Own{Guarded: []string{path}}); err != nil {
+				return &failure{ExitInput, fmt.Errorf("policy %s: server %s: %w", path, server.Name, err), "keep the policy where no server may write"}
+			}
+		}
+	}
+	return nil
+}
+
+// working are the servers that hold what they were granted.
+func working(h *host.Host, servers []host.Server) []host.Server {
+	broken := map[string]bool{}
+	for _, st := range h.Status() {
+		broken[st.Name] = len(grantProblems(st.Err)) > 0
+	}
+	return slices.DeleteFunc(slices.Clone(servers), func(s host.Server) bool { return broken[s.Name] })
 }

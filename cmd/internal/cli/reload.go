@@ -3,13 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/host"
-	mounts "github.com/mcpwasm/mcpwasm/host/capability/files"
 )
 
 // reloader has a host that serves take changed files over: the configuration and the
@@ -34,7 +33,7 @@ func (f *serveFlags) serveAndWatch(ctx context.Context, s Streams, p *packages, 
 		return err
 	}
 	r := &reloader{flags: f, s: s, before: p, c: c, h: h}
-	if r.policy, err = watchPolicy(watchCtx, s, h, p.file, f.policy.in(p.file), c.Policy); err != nil {
+	if r.policy, err = watchPolicy(watchCtx, s, h, p.file, f.policy.in(p.file), c.Policy, c.Servers); err != nil {
 		return err
 	}
 	var wg sync.WaitGroup
@@ -118,22 +117,25 @@ func (r *reloader) takeOver(ctx context.Context) (*packages, []host.Server, erro
 	if err := r.h.Replace(ctx, servers, policy); err != nil {
 		return nil, nil, atLabels(p.file, err)
 	}
-	r.policy.inForce, r.policy.file = policy, p.file
+	r.policy.inForce, r.policy.file, r.policy.servers = policy, p.file, servers
 	return p, servers, nil
 }
 
-// unwritable makes sure that no server may write to the file of a policy that was
-// not in force when the host was brought up: of that one the host knows.
+// unwritable makes sure that no server may write to the file of the policy. Of the one
+// at the start the host knows, and looks at what is served anew.
 func (r *reloader) unwritable(path string, servers []host.Server) error {
-	if path == "" || path == r.flags.policy.in(r.before.file) {
+	if path == "" {
 		return nil
 	}
-	for _, server := range servers {
-		for _, mount := range server.Grants.Mounts {
-			if err := mounts.CheckOwn(mount, mounts.Own{Guarded: []string{path}}); err != nil {
-				return &failure{ExitInput, fmt.Errorf("policy %s: server %s: %w", path, server.Name, err), "keep the policy where no server may write"}
-			}
-		}
+	if path == r.flags.policy.in(r.before.file) {
+		servers = slices.DeleteFunc(working(r.h, servers), func(s host.Server) bool { return !r.keeps(s) })
 	}
-	return nil
+	return unwritable(path, servers)
+}
+
+// keeps reports whether a server is served with these mounts already.
+func (r *reloader) keeps(s host.Server) bool {
+	return slices.ContainsFunc(r.policy.servers, func(served host.Server) bool {
+		return served.Name == s.Name && slices.Equal(served.Grants.Mounts, s.Grants.Mounts)
+	})
 }

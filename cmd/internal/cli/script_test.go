@@ -71,6 +71,7 @@ func buildSamples() {
 	}
 	for _, s := range []struct{ name, source, mode string }{
 		{"hello", "hello", "c-shared"},
+		{"files", "files", "c-shared"},
 		{"everything", "everything", "c-shared"},
 		{"stdio", "stdio/mcpgo", "default"},
 	} {
@@ -100,7 +101,7 @@ func goTool(dir string, env []string, args ...string) error {
 
 func TestScripts(t *testing.T) {
 	cache := filepath.Dir(cacheDir(t))
-	hello, everything, stdio := sample(t, "hello"), sample(t, "everything"), sample(t, "stdio")
+	hello, everything, files, stdio := sample(t, "hello"), sample(t, "everything"), sample(t, "files"), sample(t, "stdio")
 	source, err := filepath.Abs("../../../plugins/examples/hello")
 	if err != nil {
 		t.Fatal(err)
@@ -114,6 +115,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HELLO", hello)
 			e.Setenv("EVERYTHING", everything)
+			e.Setenv("FILES", files)
 			e.Setenv("STDIO", stdio)
 			e.Setenv("HELLO_SOURCE", source)
 			for name, value := range goEnv {

@@ -2,10 +2,10 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host"
 )
 
@@ -17,7 +17,8 @@ type stderrTail struct {
 	mu      sync.Mutex
 	lines   []string
 	dropped bool
-	unasked bool // somebody would have had to be asked about an effect
+	denied  *cel.Input // the first effect that the policy has denied
+	unasked bool       // somebody would have had to be asked about an effect
 }
 
 func (t *stderrTail) add(line string) {
@@ -29,15 +30,11 @@ func (t *stderrTail) add(line string) {
 	}
 }
 
-// hint adds to the error of a tool that it was denied something which somebody could
-// have allowed: the tool tells it in its own words, if at all.
-func (t *stderrTail) hint(err error) error {
+// hasUnasked reports whether the policy has denied something for want of somebody to ask.
+func (t *stderrTail) hasUnasked() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if f, ok := errors.AsType[*failure](err); ok && t.unasked && f.hint == "" {
-		f.hint = howToAnswer
-	}
-	return err
+	return t.unasked
 }
 
 // note looks for what the policy denied for want of somebody to ask.
@@ -51,6 +48,22 @@ func (t *stderrTail) note(r slog.Record) {
 		t.unasked = true
 		return false
 	})
+}
+
+// deny keeps what the policy has denied, which may be why the server fails later.
+func (t *stderrTail) deny(in *cel.Input) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.denied == nil {
+		t.denied = in
+	}
+}
+
+// firstDenied returns the first effect that the policy has denied, or nil.
+func (t *stderrTail) firstDenied() *cel.Input {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.denied
 }
 
 // show prints the lines when err is a failure of the server.
@@ -71,11 +84,11 @@ func (t *stderrTail) show(s Streams, err error) {
 }
 
 // tailHandler takes the lines of the server's standard error out of the host's
-// log, and hands on the rest.
+// log, unless all of it is wanted, notes what the policy denies, and hands on the rest.
 type tailHandler struct {
 	slog.Handler
 	tail *stderrTail
-	all  bool // the lines are handed on as well
+	all  bool
 }
 
 // Enabled implements slog.Handler.
@@ -85,6 +98,9 @@ func (h tailHandler) Enabled(ctx context.Context, l slog.Level) bool {
 
 // Handle implements slog.Handler.
 func (h tailHandler) Handle(ctx context.Context, r slog.Record) error {
+	if in, ok := host.DeniedEffect(r); ok {
+		h.tail.deny(in)
+	}
 	if r.Message == host.LogStderr && !h.all {
 		r.Attrs(func(a slog.Attr) bool {
 			h.tail.add(a.Value.String())

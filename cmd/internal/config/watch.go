@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/mcpwasm/mcpwasm/internal/links"
 )
 
 // settle is how long a file must be left alone before it is read: an editor
@@ -41,23 +43,9 @@ func watchFiles(ctx context.Context, paths []string, tellGone bool) (<-chan stru
 	if err != nil {
 		return nil, fmt.Errorf("watch configuration: %w", err)
 	}
-	// A link is replaced in its folder, its target in another.
-	var folders []string
-	for _, path := range paths {
-		folders = append(folders, filepath.Dir(path))
-		if target, err := filepath.EvalSymlinks(path); err == nil {
-			folders = append(folders, filepath.Dir(target))
-		}
-	}
-	slices.Sort(folders)
-	folders = slices.Compact(folders)
-	for _, f := range folders {
-		if err := w.Add(f); errors.Is(err, os.ErrNotExist) {
-			continue // nothing in it can change
-		} else if err != nil {
-			_ = w.Close() // the first error counts
-			return nil, fmt.Errorf("watch configuration: %s: %w", f, err)
-		}
+	if err := watchFolders(w, paths); err != nil {
+		_ = w.Close() // the first error counts
+		return nil, fmt.Errorf("watch configuration: %w", err)
 	}
 	last, _ := contents(paths, nil)
 	changed := make(chan struct{})
@@ -67,9 +55,39 @@ func watchFiles(ctx context.Context, paths []string, tellGone bool) (<-chan stru
 		defer stop()
 		defer func() { _ = w.Close() }() // nothing depends on it any more
 		f := watched{paths: paths, last: last, tellGone: tellGone}
-		f.watch(ctx, w.Events, w.Errors, hangup, changed)
+		f.watch(ctx, w, hangup, changed)
 	}()
 	return changed, nil
+}
+
+// watchFolders has a watcher watch the folders of all links by which the paths lead
+// to their files, and of the files: a link is replaced in its folder, its target in
+// another.
+func watchFolders(w *fsnotify.Watcher, paths []string) error {
+	var folders []string
+	for _, path := range paths {
+		trail, err := links.Trail(path)
+		if err != nil {
+			return err
+		}
+		for _, place := range trail {
+			folders = append(folders, filepath.Dir(place))
+		}
+	}
+	slices.Sort(folders)
+	folders = slices.Compact(folders)
+	for _, f := range w.WatchList() {
+		if !slices.Contains(folders, f) {
+			_ = w.Remove(f) // it is gone, and no longer watched
+		}
+	}
+	for _, f := range folders {
+		// In a folder that is not there nothing can change.
+		if err := w.Add(f); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s: %w", f, err)
+		}
+	}
+	return nil
 }
 
 // watched are files with what they had when it was told last.
@@ -80,19 +98,19 @@ type watched struct {
 	missed   bool // one was gone when it was last looked
 }
 
-func (f *watched) watch(ctx context.Context, events <-chan fsnotify.Event, errs <-chan error, hangup <-chan os.Signal, changed chan<- struct{}) {
+func (f *watched) watch(ctx context.Context, w *fsnotify.Watcher, hangup <-chan os.Signal, changed chan<- struct{}) {
 	var timer <-chan time.Time
 	force := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case _, ok := <-events:
+		case _, ok := <-w.Events:
 			if !ok {
 				return
 			}
 			timer = time.After(settle)
-		case _, ok := <-errs:
+		case _, ok := <-w.Errors:
 			if !ok {
 				return
 			}
@@ -102,6 +120,9 @@ func (f *watched) watch(ctx context.Context, events <-chan fsnotify.Event, errs 
 			force = true
 			timer = time.After(0)
 		case <-timer:
+			// The way may be another one now. Where it cannot be found there is nothing
+			// to read either, and the folders before are still watched.
+			_ = watchFolders(w, f.paths)
 			now, whole := contents(f.paths, f.last)
 			if !whole && !force && f.tellGone && !f.missed {
 				f.missed, timer = true, time.After(away) // it may be back by then

@@ -30,7 +30,7 @@ type Call struct {
 	// Decide asks the policy about an effect that the grants allow, right before it
 	// happens and with what will happen, complete; labels are the operator's for the
 	// grant. An error denies: a *plugins.EffectError of the kind
-	// [plugins.EffectDenied]. Nil denies every effect that is asked for. What goes on may
+	// [plugins.EffectDenied], of which Decide itself tells the operator. Nil denies every effect that is asked for. What goes on may
 	// be asked about more than once: see [Again].
 	Decide func(ctx context.Context, e *cel.Effect, labels []string) error
 

@@ -31,6 +31,22 @@ func (c Call) Permit(ctx context.Context, e *cel.Effect, labels []string) error 
 	return nil
 }
 
+// Watched returns c and a function that reports whether c's policy has denied
+// anything since. Who decides tells the operator of that as well.
+func (c Call) Watched() (watched Call, denied func() bool) {
+	var seen atomic.Bool
+	if decide := c.Decide; decide != nil {
+		c.Decide = func(ctx context.Context, e *cel.Effect, labels []string) error {
+			err := decide(ctx, e, labels)
+			if err != nil {
+				seen.Store(true)
+			}
+			return err
+		}
+	}
+	return c, seen.Load
+}
+
 func (c Call) decide(ctx context.Context, e *cel.Effect, labels []string) error {
 	if c.Decide == nil {
 		return Errorf(plugins.EffectDenied, "there is no policy here that could allow it")

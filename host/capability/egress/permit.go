@@ -9,7 +9,7 @@ import (
 )
 
 // permit asks the policy about what is sent next, and keeps what it was asked. A
-// redirect may lead to a path that has a secret; that is not for the policy's log.
+// redirect may lead to a path or a query that has a secret; that is not for the policy's log.
 func (x *exchange) permit(ctx context.Context) error {
 	x.as = nil
 	var intents []effect.Intent
@@ -19,7 +19,7 @@ func (x *exchange) permit(ctx context.Context) error {
 			return err
 		}
 		l := &x.location
-		h := &cel.HTTP{Method: m, Scheme: l.scheme, Host: l.host, Port: l.port, Path: x.scrub(l.path)}
+		h := &cel.HTTP{Method: m, Scheme: l.scheme, Host: l.host, Port: l.port, Path: x.scrub(l.path), Query: x.scrub(l.query)}
 		x.as = append(x.as, h)
 		intents = append(intents, effect.Intent{Effect: &cel.Effect{Kind: cel.EffectHTTP, HTTP: h}, Labels: labels})
 	}

@@ -9,12 +9,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
+	"github.com/mcpwasm/mcpwasm/host/capability/internal/effecttest"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
@@ -400,6 +402,22 @@ func TestSecretDoesNotComeBack(t *testing.T) {
 			}
 		})
 	}
+	t.Run("redirect that the policy is asked about", func(t *testing.T) {
+		c, _ := tokenAPI(t, tokenFor("example.com"), func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.RawQuery == "" {
+				w.Header().Set("Location", "/a?b="+escapedValue+"&c="+url.QueryEscape(value))
+				w.WriteHeader(302)
+			}
+		})
+		var p effecttest.Policy
+		if _, e := performFor(t, c, p.Call().Begin(), authorized(tokenURL, handle).with("redirects", 1)); e != nil {
+			t.Fatal(e)
+		}
+		asked := strings.Join(p.Asked(), "\n")
+		if !strings.Contains(asked, "/a?b=") || strings.Contains(asked, "canary") {
+			t.Errorf("it is asked %s", asked)
+		}
+	})
 	t.Run("redirect that is denied", func(t *testing.T) {
 		c, _ := tokenAPI(t, tokenFor("example.com"), func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "/a/"+escapedValue+":1/")

@@ -2,10 +2,11 @@ package files
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/mcpwasm/mcpwasm/internal/links"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
@@ -20,53 +21,45 @@ type Own struct {
 }
 
 // CheckOwn refuses a mount by which a guest could get at what the host keeps for
-// itself. Links are followed before the look.
+// itself: at what a path leads to, and at each link that leads there.
 func CheckOwn(g plugins.MountGrant, own Own) error {
-	source, err := resolve(g.Source)
+	source, err := links.Trail(g.Source)
 	if err != nil {
 		return fmt.Errorf("mount %s: %w", g.Source, err)
 	}
-	for _, path := range own.Private {
-		p, err := resolve(path)
-		if err != nil {
-			return fmt.Errorf("mount %s: %w", g.Source, err)
-		}
-		if inFolder(p, source) || inFolder(source, p) {
-			return fmt.Errorf("mount %s: a guest with it could get at %s, which mcpwasm keeps for itself: mount a folder apart from that", g.Source, path)
-		}
+	folder := source[len(source)-1]
+	at, err := firstOf(own.Private, func(place string) bool { return inFolder(place, folder) || inFolder(folder, place) })
+	if err != nil {
+		return fmt.Errorf("mount %s: %w", g.Source, err)
+	}
+	if at != "" {
+		return fmt.Errorf("mount %s: a guest with it could get at %s, which mcpwasm keeps for itself: mount a folder apart from that", g.Source, at)
 	}
 	if g.Access != plugins.ReadWrite {
 		return nil
 	}
-	for _, path := range own.Guarded {
-		p, err := resolve(path)
-		if err != nil {
-			return fmt.Errorf("mount %s: %w", g.Source, err)
-		}
-		if inFolder(p, source) {
-			return fmt.Errorf("mount %s: a guest that writes there could change %s, and so what is run: mount it read-only, or a folder below it", g.Source, path)
-		}
+	at, err = firstOf(own.Guarded, func(place string) bool { return inFolder(place, folder) })
+	if err != nil {
+		return fmt.Errorf("mount %s: %w", g.Source, err)
+	}
+	if at != "" {
+		return fmt.Errorf("mount %s: a guest that writes there could change %s, and so what is run: mount it read-only, or a folder below it", g.Source, at)
 	}
 	return nil
 }
 
-// resolve returns the absolute path without links, as far as it is there.
-func resolve(path string) (string, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	rest := ""
-	for at := abs; ; at = filepath.Dir(at) {
-		real, err := filepath.EvalSymlinks(at)
-		if err == nil {
-			return filepath.Join(real, rest), nil
-		}
-		if !os.IsNotExist(err) || filepath.Dir(at) == at {
+// firstOf returns the first path that has a place on its way for which is holds.
+func firstOf(paths []string, is func(place string) bool) (string, error) {
+	for _, path := range paths {
+		trail, err := links.Trail(path)
+		if err != nil {
 			return "", err
 		}
-		rest = filepath.Join(filepath.Base(at), rest)
+		if slices.ContainsFunc(trail, is) {
+			return path, nil
+		}
 	}
+	return "", nil
 }
 
 // inFolder reports whether a clean path is a folder or lies in it.

@@ -12,7 +12,7 @@ import (
 func TestCheckOwn(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
-	for _, dir := range []string{"home/.cache/mcpwasm/code", "home/docs", "home/docs-evil", "elsewhere"} {
+	for _, dir := range []string{"home/.cache/mcpwasm/code", "home/docs", "home/docs-evil", "apart"} {
 		if err := os.MkdirAll(filepath.Join(base, dir), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -20,16 +20,33 @@ func TestCheckOwn(t *testing.T) {
 	if err := os.Symlink(filepath.Join(base, "home"), filepath.Join(base, "link")); err != nil {
 		t.Fatal(err)
 	}
+	for link, target := range map[string]string{"linked/policy.yaml": "elsewhere/real.yaml", "folders/cur": "releases", "keys/state": "stored"} {
+		if err := os.MkdirAll(filepath.Join(base, filepath.Dir(link)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(base, target), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(base, target), filepath.Join(base, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	own := Own{
-		Private: []string{filepath.Join(base, "home/.cache/mcpwasm"), filepath.Join(base, "home/.state/not/there")},
-		Guarded: []string{filepath.Join(base, "home/docs/mcpwasm.yaml")},
+		Private: []string{filepath.Join(base, "home/.cache/mcpwasm"), filepath.Join(base, "home/.state/not/there"), filepath.Join(base, "keys/state")},
+		Guarded: []string{filepath.Join(base, "home/docs/mcpwasm.yaml"), filepath.Join(base, "linked/policy.yaml"), filepath.Join(base, "folders/cur/policy.yaml")},
 	}
 	tests := []struct {
 		name, source string
 		access       plugins.Access
 		want         string
 	}{
-		{"apart", "elsewhere", plugins.ReadWrite, ""},
+		{"apart", "apart", plugins.ReadWrite, ""},
+		{"a guarded link's folder", "linked", plugins.ReadWrite, "could change"},
+		{"a guarded link's folder, read", "linked", plugins.ReadOnly, ""},
+		{"a guarded link's target", "elsewhere", plugins.ReadWrite, "could change"},
+		{"a link to the folder of what is guarded", "folders", plugins.ReadWrite, "could change"},
+		{"the folder behind it", "releases", plugins.ReadWrite, "could change"},
+		{"the folder of a link to what is kept", "keys", plugins.ReadOnly, "keeps for itself"},
 		{"beside", "home/docs-evil", plugins.ReadWrite, ""},
 		{"above the cache", "home", plugins.ReadOnly, "keeps for itself"},
 		{"the cache", "home/.cache/mcpwasm", plugins.ReadOnly, "keeps for itself"},

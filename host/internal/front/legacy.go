@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
@@ -396,7 +397,13 @@ func (s *session) askAll(ctx context.Context, result wire.Object, out link) (wir
 			return responses, err
 		}
 		if answer.Error != nil {
-			return responses, fmt.Errorf("the client refused %s: %w", method, withoutCode(answer.Error))
+			refused := fmt.Errorf("the client refused %s: %w", method, withoutCode(answer.Error))
+			if m.Name != gate.InputKey {
+				return responses, refused
+			}
+			// It is the policy that asks, and that has to know.
+			responses = responses.Set(m.Name, wire.Object{}.SetString(gate.AnswerError, refused.Error()).JSON())
+			continue
 		}
 		responses = responses.Set(m.Name, answer.Result)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,6 +22,8 @@ const (
 	rememberAlways  = "always"
 )
 
+var remembers = []string{rememberOnce, rememberSession, rememberAlways}
+
 // cannotAsk says why nobody can be asked about this message, "" where somebody can.
 func (c *Call) cannotAsk() string {
 	switch c.r.Method {
@@ -35,14 +38,14 @@ func (c *Call) cannotAsk() string {
 }
 
 // ask ends the message with a question to the person at the client.
-func (c *Call) ask(_ context.Context, p pending) error {
+func (c *Call) ask(ctx context.Context, p pending) error {
 	phase := cel.PhaseCall
 	if p.effect != nil {
 		phase = cel.PhaseEffect
 	}
 	first := p.asks[0]
 	if reason := c.cannotAsk(); reason != "" {
-		return c.refuseToAsk(phase, first, reason)
+		return c.refuseToAsk(ctx, phase, first, p.effect, reason)
 	}
 	s := state{Granted: c.state.Granted, Nonce: rand.Text()}
 	if guest, ok, err := c.r.Params.GetString("requestState"); ok && err == nil {
@@ -50,11 +53,14 @@ func (c *Call) ask(_ context.Context, p pending) error {
 	}
 	s.Inputs, _ = c.r.Params.Get("inputResponses")
 	if len(s.Inputs) > maxInputs {
-		return c.refuseToAsk(phase, first, "what the client answered to the server is too large to ask in between")
+		return c.refuseToAsk(ctx, phase, first, p.effect, "what the client answered to the server is too large to ask in between")
 	}
 	for _, q := range p.asks {
 		s.Asked = append(s.Asked, asked{Key: c.key(q, p.effect), Rule: q.Rule, What: c.what(p.effect), Phase: string(phase)})
 	}
+	in := c.input()
+	in.Effect = p.effect
+	c.gate.cfg.Log.Info("a person is asked", append(about(phase, &in), "rule", first.Rule)...)
 	params := wire.Object{}.SetString("mode", "form").SetString("message", c.question(p)).Set("requestedSchema", c.schema())
 	question := wire.Object{}.SetString("method", "elicitation/create").Set("params", params.JSON())
 	return &Stop{Result: wire.Object{}.SetString("resultType", plugins.ResultInputRequired).
@@ -62,19 +68,12 @@ func (c *Call) ask(_ context.Context, p pending) error {
 		SetString("requestState", c.seal(s))}
 }
 
-func (c *Call) refuseToAsk(phase cel.Phase, q cel.Question, reason string) error {
+func (c *Call) refuseToAsk(ctx context.Context, phase cel.Phase, q cel.Question, e *cel.Effect, reason string) error {
 	in := c.input()
-	c.gate.logUnasked(phase, &in, q.Rule, reason)
+	in.Effect = e
+	c.gate.logUnasked(ctx, phase, &in, q.Rule, reason, &c.denials)
 	why := wire.Object{}.SetString("rule", q.Rule).SetString("phase", string(phase)).Set("asks", json.RawMessage("true"))
 	return c.deniedFor(why, deniedText(q.Rule, because(q.Message, reason)))
-}
-
-// LogAsks is the attribute of such a denial in the log.
-const LogAsks = "asks"
-
-// logUnasked tells the operator of a denial for want of somebody to ask.
-func (g *Gate) logUnasked(phase cel.Phase, in *cel.Input, rule, reason string) {
-	g.cfg.Log.Warn("denied by the policy", append(about(phase, in), "rule", rule, LogAsks, true, "error", reason)...)
 }
 
 // schema is the form: how long the answer holds.
@@ -99,41 +98,78 @@ func (c *Call) schema() json.RawMessage {
 		Set("properties", wire.Object{}.Set("remember", remember.JSON()).JSON()).JSON()
 }
 
-// answer is what a person made of a question.
-type answer struct{ action, remember string }
+// answer is what a person made of a question. unread says why nobody can know.
+type answer struct{ action, remember, unread string }
+
+// AnswerError is the member that says why there is no ElicitResult, in place of
+// one: what a client of the older era has answered with an error.
+const AnswerError = "error"
 
 // readAnswer reads the ElicitResult in the client's answers. Without a choice it
-// holds once. The error is a *Stop.
+// holds once. The error is a *Stop: there is no answer at all.
 func readAnswer(params wire.Object) (*answer, error) {
 	responses, _, err := params.GetObject("inputResponses")
 	if err != nil {
 		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: %v", err)
 	}
-	result, ok, err := responses.GetObject(InputKey)
-	if err != nil || !ok {
-		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: inputResponses: want an answer to %q that is an object", InputKey)
+	v, ok := responses.Get(InputKey)
+	if !ok {
+		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: inputResponses: want an answer to %q", InputKey)
+	}
+	a, err := readElicited(v)
+	if err != nil {
+		return &answer{unread: err.Error()}, nil
+	}
+	return a, nil
+}
+
+func readElicited(v json.RawMessage) (*answer, error) {
+	if kind := wire.KindOf(v); kind != "an object" {
+		return nil, fmt.Errorf("want an object, have %s", kind)
+	}
+	result, err := wire.ParseObject(v)
+	if err != nil {
+		return nil, err
+	}
+	if refused, ok, err := result.GetString(AnswerError); ok && err == nil {
+		return nil, errors.New(clip(refused, maxShownWord))
 	}
 	var a answer
-	if a.action, _, err = result.GetString("action"); err != nil {
-		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: inputResponses: %s: %v", InputKey, err)
+	if a.action, _, err = result.GetString("action"); err != nil || a.action != actionAccept {
+		return &a, err
+	}
+	if v, _ := result.Get("content"); wire.IsNull(v) {
+		return &a, nil
 	}
 	content, _, err := result.GetObject("content")
-	if err == nil {
-		a.remember, _, err = content.GetString("remember")
-	}
 	if err != nil {
-		return nil, refuse(plugins.CodeInvalidParams, "Invalid params: inputResponses: %s: content: %v", InputKey, err)
+		return nil, err
+	}
+	chosen := false
+	if a.remember, chosen, err = content.GetString("remember"); err != nil {
+		return nil, fmt.Errorf("content: %w", err)
+	}
+	if chosen && !slices.Contains(remembers, a.remember) {
+		return nil, fmt.Errorf("content: remember: %q is no choice: want one of %s", clip(a.remember, 80), strings.Join(remembers, ", "))
 	}
 	return &a, nil
 }
+
+// actionAccept is what the person says who allows it.
+const actionAccept = "accept"
 
 // take acts on an answer: what was allowed is remembered, and otherwise the message
 // ends with a denial, which is the error.
 func (c *Call) take(ctx context.Context, a *answer) error {
 	first := c.state.Asked[0]
 	in := c.input()
+	if a.unread != "" {
+		why := "what the client answered cannot be used: " + a.unread
+		c.gate.logUnasked(ctx, cel.Phase(first.Phase), &in, first.Rule, why, &c.denials)
+		return c.denied(cel.Phase(first.Phase), first.Rule, why)
+	}
 	attrs := append(about(cel.Phase(first.Phase), &in), "rule", first.Rule, "answer", clip(a.action, 20))
-	if a.action != "accept" {
+	if a.action != actionAccept {
 		c.gate.cfg.Log.Info("a person has answered", attrs...)
 		why := "the person who was asked did not decide"
 		if a.action == "decline" {
@@ -174,20 +210,27 @@ func (c *Call) remember(ctx context.Context, how string) string {
 
 // Bounds of what a person is shown, in characters.
 const (
-	maxShownArgs = 1000
 	maxShownDone = 20
-	maxShownWord = 300
+	maxShownWord = 500
 )
 
 // question says in plain words what a person decides on.
 func (c *Call) question(p pending) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "The server %q is about to %s.\n", c.defs.server.about.Server.Name, c.what(p.effect))
-	if p.effect != nil {
-		fmt.Fprintf(&b, "It does so while it works on this: %s.\n", c.what(nil))
+	args, whole := "", true
+	if given, ok := c.r.Params.Get("arguments"); ok {
+		args, whole = c.shown(given)
 	}
-	if args, ok := c.r.Params.Get("arguments"); ok {
-		b.WriteString("\nArguments:\n" + c.shown(args) + "\n")
+	about, within := c.what(p.effect), c.what(nil)
+	if !whole || strings.Contains(about+within, "…") { // which clip puts in
+		b.WriteString("ATTENTION: THIS IS TOO LONG TO BE SHOWN IN FULL. What is left out is marked below, and can be what matters.\n\n")
+	}
+	fmt.Fprintf(&b, "The server %q is about to %s.\n", c.defs.server.about.Server.Name, about)
+	if p.effect != nil {
+		fmt.Fprintf(&b, "It does so while it works on this: %s.\n", within)
+	}
+	if args != "" {
+		b.WriteString("\nArguments:\n" + args + "\n")
 	}
 	b.WriteString("\nWhy you are asked:\n")
 	for _, q := range p.asks {
@@ -214,23 +257,6 @@ func (c *Call) repeated() string {
 		fmt.Fprintf(&b, "- and %d more\n", more)
 	}
 	return b.String()
-}
-
-// shown are arguments as a person can read them: without secrets, on several lines,
-// of bounded length.
-func (c *Call) shown(args json.RawMessage) string {
-	if c.r.Scrub != nil {
-		args = c.r.Scrub(slices.Clone(args))
-	}
-	text := string(args)
-	if pretty, err := json.MarshalIndent(args, "", "  "); err == nil {
-		text = string(pretty)
-	}
-	out, rest := visible(text, maxShownArgs)
-	if rest > 0 {
-		out += fmt.Sprintf("… (%d more characters)", rest)
-	}
-	return out
 }
 
 // what says what an effect does, or, without one, what the message asks for.
@@ -280,5 +306,9 @@ func httpWords(h *cel.HTTP) string {
 	if h.Scheme == "https" && h.Port != 443 || h.Scheme == "http" && h.Port != 80 {
 		host = fmt.Sprintf("%s:%d", host, h.Port)
 	}
-	return fmt.Sprintf("send a %s request to %s://%s%s", h.Method, h.Scheme, host, h.Path)
+	address := h.Scheme + "://" + host + h.Path
+	if h.Query != "" {
+		address += "?" + h.Query
+	}
+	return fmt.Sprintf("send a %s request to %s", h.Method, address)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mcpwasm/mcpwasm/cel"
@@ -45,7 +44,7 @@ type Call struct {
 	time    time.Time
 	session *session
 	release func()
-	denials atomic.Int32
+	denials denials
 	// before is what happened in the session before this message.
 	before cel.Session
 	state  state // of the round before; what it grants is good for this message
@@ -178,9 +177,7 @@ func (c *Call) effectVerdict(ctx context.Context, d cel.Decision, in *cel.Input)
 			return nil
 		}
 		if reason := c.cannotAsk(); reason != "" {
-			if c.denials.Add(1) <= maxDenials {
-				c.gate.logUnasked(cel.PhaseEffect, in, open[0].Rule, reason)
-			}
+			c.gate.logUnasked(ctx, cel.PhaseEffect, in, open[0].Rule, reason, &c.denials)
 			return effect.Errorf(plugins.EffectDenied, "%s", deniedText(open[0].Rule, because(open[0].Message, reason)))
 		}
 		c.pending = &pending{open, in.Effect}
@@ -241,19 +238,17 @@ func (c *Call) asking() *pending {
 // Start decides on what a stdio guest does before it has a message; it is the
 // Decide of [effect.Call] then. Nobody can be asked.
 func (g *Gate) Start(s *Server) func(context.Context, *cel.Effect, []string) error {
-	var denials atomic.Int32
+	var logged denials
 	return func(ctx context.Context, e *cel.Effect, labels []string) error {
 		in := cel.Input{Server: &s.about.Server, Effect: e, Labels: union(nil, labels), Request: cel.Request{Time: time.Now()}}
-		d := g.decide(ctx, cel.PhaseEffect, &in, &denials)
+		d := g.decide(ctx, cel.PhaseEffect, &in, &logged)
 		switch d.Verdict {
 		case cel.Allow:
 			s.started(d.Labels)
 			return nil
 		case cel.Ask:
 			const reason = "nobody can be asked while a server starts"
-			if denials.Add(1) <= maxDenials {
-				g.logUnasked(cel.PhaseEffect, &in, d.Rule, reason)
-			}
+			g.logUnasked(ctx, cel.PhaseEffect, &in, d.Rule, reason, &logged)
 			return effect.Errorf(plugins.EffectDenied, "%s", deniedText(d.Rule, because(d.Message, reason)))
 		}
 		return effect.Errorf(plugins.EffectDenied, "%s", deniedText(d.Rule, d.Message))

@@ -85,41 +85,18 @@ func (v View) Shows(ctx context.Context, d *Definitions, s Subject, p cel.Princi
 }
 
 // decide asks the policy that is in force.
-func (g *Gate) decide(ctx context.Context, phase cel.Phase, in *cel.Input, denials *atomic.Int32) cel.Decision {
-	return g.decideBy(ctx, g.policy.Load(), phase, in, denials)
+func (g *Gate) decide(ctx context.Context, phase cel.Phase, in *cel.Input, logged *denials) cel.Decision {
+	return g.decideBy(ctx, g.policy.Load(), phase, in, logged)
 }
 
 // decideBy is the one place where a policy is asked, so that there is one place that
-// knows every decision. denials, where it is not nil, bounds what is logged.
-func (g *Gate) decideBy(ctx context.Context, p *policy, phase cel.Phase, in *cel.Input, denials *atomic.Int32) cel.Decision {
+// knows every decision. logged are the denials of the same message, nil in a list.
+func (g *Gate) decideBy(ctx context.Context, p *policy, phase cel.Phase, in *cel.Input, logged *denials) cel.Decision {
 	d := p.Decide(ctx, phase, in)
 	if d.Verdict == cel.Deny && ctx.Err() == nil {
-		if denials == nil || denials.Add(1) <= maxDenials {
-			g.logDenial(ctx, phase, in, d)
-		}
+		g.logDenial(ctx, phase, in, d, logged)
 	}
 	return d
-}
-
-// maxDenials is how many denials of one message are logged; what a guest tries
-// over and over is not worth more.
-const maxDenials = 10
-
-// logDenial tells the operator. What a list does not show is no news, unless
-// a rule could not be decided.
-func (g *Gate) logDenial(ctx context.Context, phase cel.Phase, in *cel.Input, d cel.Decision) {
-	level := slog.LevelWarn
-	if phase == cel.PhaseList && d.Err == nil {
-		level = slog.LevelDebug
-	}
-	attrs := append(about(phase, in), "rule", d.Rule)
-	if d.Log != "" {
-		attrs = append(attrs, "log", d.Log)
-	}
-	if d.Err != nil {
-		attrs = append(attrs, "error", d.Err)
-	}
-	g.cfg.Log.Log(ctx, level, "denied by the policy", attrs...)
 }
 
 // about are the attributes that say what was decided on. Values of arguments are
@@ -137,7 +114,7 @@ func about(phase cel.Phase, in *cel.Input) []any {
 		}
 	}
 	if in.Effect != nil {
-		attrs = append(attrs, "effect", in.Effect.Kind)
+		attrs = append(attrs, "effect", in.Effect.Kind, "what", deed{in})
 	}
 	if in.Result != nil {
 		attrs = append(attrs, "result", in.Result.Kind)

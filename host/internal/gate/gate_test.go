@@ -51,8 +51,9 @@ func define(t *testing.T, digest string) (*gate.Server, *gate.Definitions) {
 	server := gate.NewServer(gate.About{
 		Server: cel.Server{Name: "files", Digest: digest},
 		Tools:  map[string][]string{"run": {"reads:private"}}, Prompts: map[string][]string{"p": {"source:untrusted"}},
-		Resources: map[string][]string{"notes://private/**": {"reads:private"}, "notes://*/draft": {"reads:draft"}},
-		Tags:      map[string][]string{"run": {"careful"}},
+		Resources: map[string][]string{"notes://private/**": {"reads:private"}, "notes://*/draft": {"reads:draft"},
+			"Notes://Sh%61red/**": {"reads:shared"}},
+		Tags: map[string][]string{"run": {"careful"}},
 	})
 	defs, err := server.Define(&plugins.Definitions{
 		Tools: plugins.List{Items: []plugins.Definition{{Key: "run",
@@ -165,7 +166,7 @@ func TestQuestion(t *testing.T) {
 		return bytes.ReplaceAll(v, []byte("hunter2"), []byte("[secret]"))
 	}
 	message, schema, _ := question(t, b.decide(r))
-	for _, want := range []string{`server "files"`, `tool "run"`, `a\u{202E}b\u0007`, "[secret]", "more characters", "It may hurt. (rule first)", "It costs. (rule second)"} {
+	for _, want := range []string{`server "files"`, `tool "run"`, `a\u{202E}b\u0007`, "[secret]", "1600 characters are left out", "It may hurt. (rule first)", "It costs. (rule second)"} {
 		if !strings.Contains(message, want) {
 			t.Errorf("the question does not have %q:\n%s", want, message)
 		}
@@ -300,21 +301,84 @@ func TestReworded(t *testing.T) {
 func TestRefusedAnswers(t *testing.T) {
 	for _, tc := range []struct {
 		name, answer, want string
+		warned             int // what no person can have answered
 	}{
-		{"declined", `{"action":"decline"}`, "the person who was asked declined"},
-		{"cancelled", `{"action":"cancel"}`, "did not decide"},
-		{"another word", `{"action":"yes"}`, "did not decide"},
-		{"no word", `{}`, "did not decide"},
-		{"no object", `"accept"`, "want an answer"},
-		{"action is no text", `{"action":true}`, "action"},
-		{"choice is no text", `{"action":"accept","content":{"remember":1}}`, "content"},
+		{"declined", `{"action":"decline"}`, "the person who was asked declined", 0},
+		{"cancelled", `{"action":"cancel"}`, "did not decide", 0},
+		{"another word", `{"action":"yes"}`, "did not decide", 0},
+		{"no word", `{}`, "did not decide", 0},
+		{"no object", `"accept"`, "want an object, have a string", 1},
+		{"a list", `[]`, "want an object, have an array", 1},
+		{"the client's error", `{"error":"no such method"}`, "cannot be used: no such method", 1},
+		{"content is no object", `{"action":"accept","content":1}`, "content", 1},
+		{"action is no text", `{"action":true}`, "action", 1},
+		{"choice is no text", `{"action":"accept","content":{"remember":1}}`, "content", 1},
+		{"no such choice", `{"action":"accept","content":{"remember":"bogus"}}`, "bogus is no choice: want one of once, session, always", 1},
+		{"empty choice", `{"action":"accept","content":{"remember":""}}`, "remember:  is no choice", 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newTestbed(t, gatetest.Policy{Decides: asks}, nil)
 			_, _, state := question(t, b.decide(call(plain)))
 			err := b.decide(retry(call(plain), state, tc.answer))
-			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("error = %v, want %q", err, tc.want)
+			stop, ok := errors.AsType[*gate.Stop](err)
+			if !ok || stop.Err != nil || !strings.Contains(strings.ReplaceAll(err.Error(), `\"`, ""), tc.want) ||
+				!strings.Contains(err.Error(), `"mcpwasm/denied":{"rule":"first","phase":"call"}`) {
+				t.Errorf("error = %v, want a denial with %q", err, tc.want)
+			}
+			if n := strings.Count(b.log.String(), "level=WARN"); n != tc.warned {
+				t.Errorf("%d warnings, want %d:\n%s", n, tc.warned, b.log)
+			}
+			prompt := call(plain)
+			prompt.Method, prompt.Subject = plugins.MethodGetPrompt, gate.Subject{Prompt: "p"}
+			_, _, state = question(t, b.decide(prompt))
+			if stop, ok := errors.AsType[*gate.Stop](b.decide(retry(prompt, state, tc.answer))); !ok || stop.Err == nil || stop.Err.Code != plugins.CodeDenied {
+				t.Errorf("a prompt ends with %v, want a denial", stop)
+			}
+		})
+	}
+	t.Run("content that is null is none", func(t *testing.T) {
+		b := newTestbed(t, gatetest.Policy{Decides: asks}, nil)
+		_, _, state := question(t, b.decide(call(plain)))
+		if err := b.decide(retry(call(plain), state, `{"action":"accept","content":null}`)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestShownArguments: no argument hides behind another, and what is not shown is said.
+func TestShownArguments(t *testing.T) {
+	many := func(n int, element string) string { return strings.TrimSuffix(strings.Repeat(element+",", n), ",") }
+	for _, tc := range []struct {
+		name, args string
+		want       []string
+		whole      bool
+	}{
+		{"short", `{"a":[],"b":{},"c":[1,{"d":null}]}`, []string{`"a": []`, `"b": {}`, "  \"c\": [\n    1,\n    {\n      \"d\": null\n    }\n  ]\n}"}, true},
+		{"behind a long text", `{"ops":[{"op":"mem","b":"` + strings.Repeat("A", 1200) + `x","a":"TARGET"}]}`, []string{"TARGET"}, true},
+		{"behind a longer one", `{"ops":[{"op":"mem","b":"` + strings.Repeat("A", 5000) + `EVIL","a":"TARGET"}]}`, []string{"TARGET", `EVIL"`, " characters are left out "}, false},
+		{"behind long texts", `{"x":[` + many(9, `"`+strings.Repeat("A", 900)+`"`) + `],"a":"TARGET"}`, []string{"TARGET"}, false},
+		{"behind a list", `{"x":[` + many(5000, "1") + `,"LAST"],"a":"TARGET"}`, []string{"TARGET", "LAST", " more are left out "}, false},
+		{"behind members", `{"x":{` + func() string {
+			var b strings.Builder
+			for i := range 3000 {
+				fmt.Fprintf(&b, `"m%d":%d,`, i, i)
+			}
+			return b.String()
+		}() + `"a":"TARGET"}}`, []string{"TARGET", " more are left out "}, false},
+		{"behind a name", `{"` + strings.Repeat("A", 3000) + `":1,"a":"TARGET"}`, []string{"TARGET", "characters are left out"}, false},
+		{"behind a number", `{"n":1` + strings.Repeat("0", 3000) + `,"a":"TARGET"}`, []string{"TARGET", "more characters"}, false},
+		{"too deep", strings.Repeat(`{"x":`, 900) + `1` + strings.Repeat("}", 900), []string{"(and more)"}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newTestbed(t, gatetest.Policy{Decides: asks}, nil)
+			message, _, _ := question(t, b.decide(call(`{"name":"run","arguments":`+tc.args+`}`)))
+			for _, want := range tc.want {
+				if !strings.Contains(message, want) {
+					t.Errorf("the question does not have %q:\n%s", want, message)
+				}
+			}
+			if strings.HasPrefix(message, "ATTENTION") == tc.whole || len(message) > 2500 {
+				t.Errorf("the question is too long, or does not begin with what is left out:\n%s", message)
 			}
 		})
 	}
@@ -462,6 +526,10 @@ func TestAskedEffect(t *testing.T) {
 		t.Error("the client hears of a run that comes to nothing")
 	}
 	_, err := c.Error(ctx, plugins.Errorf(1, "I was denied"))
+	if log := b.log.String(); strings.Contains(log, "WARN") || strings.Count(log, "\n") != 1 ||
+		!strings.Contains(log, `level=INFO msg="a person is asked" phase=effect server=files tool=run method=tools/call effect=http what="send a POST request to https://example.com/x" rule=e`) {
+		t.Errorf("log: %s", log)
+	}
 	message, _, _ := question(t, err)
 	if !strings.Contains(message, "begins again") || strings.Count(message, `write the file "/data/x\u202e"`) != 1 || strings.Contains(message, "/data/y") {
 		t.Errorf("question: %s", message)
@@ -608,6 +676,14 @@ func TestResourceLabels(t *testing.T) {
 		"notes://me/x/%2e%2e/draft":     "reads:draft",
 		"notes://private/draft":         "reads:draft reads:private",
 		"notes://private.example/draft": "reads:draft",
+		"notes://%70rivate/a":           "reads:private",
+		"notes://%2570rivate/a":         "reads:private",
+		"notes://priv%zz/a":             "",
+		"notes://private%2Fa":           "reads:private",
+		"notes://private//%zz":          "reads:private",
+		"notes://private//a":            "reads:private",
+		"notes://shared/x":              "reads:shared",
+		"notes://%73hared/x":            "reads:shared",
 	} {
 		t.Run(uri, func(t *testing.T) {
 			var got []string
@@ -620,5 +696,35 @@ func TestResourceLabels(t *testing.T) {
 				t.Errorf("labels = %v, want %q", got, want)
 			}
 		})
+	}
+}
+
+// TestNormalURI: the pairs are of RFC 3986, sections 5.4 and 6.2.2, and of URIs that
+// package url does not read.
+func TestNormalURI(t *testing.T) {
+	for uri, want := range map[string]string{
+		"eXAMPLE://a/./b/../b/%63/%7bfoo%7d":   "example://a/b/c/%7Bfoo%7D",
+		"HTTP://User@Www.Example.COM:80/A?B#C": "http://User@www.example.com:80/A?B#C",
+		"notes://%6Dwsngdyx":                   "notes://mwsngdyx",
+		"notes://%4Dwsngdyx":                   "notes://mwsngdyx",
+		"tpl://s%65cret":                       "tpl://secret",
+		"tpl://a%2fb":                          "tpl://a%2Fb",
+		"tpl://{id}/{+rest}":                   "tpl://{id}/{+rest}",
+		"note:%61/../b":                        "note:b",
+		"note:A%20b":                           "note:A%20b",
+		"file:///a/b/c/./../../g":              "file:///a/g",
+		"file:///../g/..":                      "file:///",
+		"file:///%2e%2E/a":                     "file:///a",
+		"x://h?a=%7E&b=%2f":                    "x://h?a=~&b=%2F",
+		"x://h%zz/a%":                          "x://h%zz/a%",
+		"":                                     "",
+		"no scheme":                            "no scheme",
+	} {
+		if got := gate.NormalURI(uri); got != want {
+			t.Errorf("NormalURI(%q) = %q, want %q", uri, got, want)
+		}
+		if again := gate.NormalURI(want); again != want {
+			t.Errorf("NormalURI(%q) = %q, which is normal already", want, again)
+		}
 	}
 }

@@ -3,8 +3,6 @@ package gate
 import (
 	"fmt"
 	"maps"
-	"net/url"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,7 +43,9 @@ type labelled struct {
 func NewServer(a About) *Server {
 	s := &Server{about: a}
 	for glob, labels := range a.Resources {
-		s.resources = append(s.resources, labelled{globPattern(glob), labels})
+		for _, form := range uriForms(glob) {
+			s.resources = append(s.resources, labelled{globPattern(form), labels})
+		}
 	}
 	return s
 }
@@ -69,13 +69,12 @@ func globPattern(glob string) *regexp.Regexp {
 	return regexp.MustCompile(b.String()) // of quoted text and the three forms above
 }
 
-// resourceLabels are the labels of a resource. What a client writes in another way
-// may be the same to the server, so the normal form counts as well.
+// resourceLabels are the labels of a resource, in whatever form it is written.
 func (s *Server) resourceLabels(uri string) []string {
 	if len(s.resources) == 0 || uri == "" {
 		return nil
 	}
-	forms := []string{uri, normalURI(uri)}
+	forms := uriForms(uri)
 	var labels []string
 	for _, r := range s.resources {
 		if slices.ContainsFunc(forms, r.pattern.MatchString) {
@@ -83,33 +82,6 @@ func (s *Server) resourceLabels(uri string) []string {
 		}
 	}
 	return labels
-}
-
-// normalURI is a URI without escapes, dot segments and upper-case letters in its
-// scheme and host (RFC 3986, section 6.2.2).
-func normalURI(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil {
-		return uri
-	}
-	if u.Opaque != "" {
-		text, err := url.PathUnescape(u.Opaque)
-		if err != nil {
-			return uri
-		}
-		return strings.ToLower(u.Scheme) + ":" + text
-	}
-	out := strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Host)
-	if u.Path != "" {
-		out += path.Clean("/" + u.Path)
-		if strings.HasSuffix(u.Path, "/") && !strings.HasSuffix(out, "/") {
-			out += "/"
-		}
-	}
-	if u.RawQuery != "" {
-		out += "?" + u.RawQuery
-	}
-	return out
 }
 
 // started adds labels of what a guest did before it had a message: what it knows

@@ -148,8 +148,34 @@ func (g *Gateway) addressed(ctx context.Context, r Request) (target, error) {
 	t, err := g.owner(ctx, "resources", uriSeparator, func(own string) (wire.Object, error) {
 		return r.Params.SetString("uri", own), nil
 	}, uri)
+	if err != nil {
+		return t, err
+	}
 	t.subject.Resource = t.own
-	return t, err
+	if err := g.checkURI(t); err != nil {
+		t.server.release()
+		return t, err
+	}
+	return t, nil
+}
+
+// checkURI refuses a URI that a server may take for another one: policies decide on
+// it as it is written. One that the server itself lists is no other.
+func (g *Gateway) checkURI(t target) error {
+	normal := gate.NormalURI(t.own)
+	if normal == t.own {
+		return nil
+	}
+	for _, l := range []*plugins.List{&t.defs.own.Resources, &t.defs.own.ResourceTemplates} {
+		if _, ok := l.Find(t.own); ok {
+			return nil
+		}
+	}
+	written := t.own
+	if g.cfg.Prefix {
+		written, normal = joinName(t.server.name, uriSeparator, written), joinName(t.server.name, uriSeparator, normal)
+	}
+	return invalidParams("uri: %q is not in normal form (RFC 3986, section 6.2.2), which is %q", written, normal)
 }
 
 // completed finds the server of a prompt's or template's argument.
@@ -176,10 +202,16 @@ func (g *Gateway) completed(ctx context.Context, r Request) (target, error) {
 	t, err := g.owner(ctx, "completions", sep, func(own string) (wire.Object, error) {
 		return r.Params.Set("ref", ref.SetString(member, own).JSON()), nil
 	}, name)
-	if t.subject.Prompt = t.own; member == "uri" {
-		t.subject = gate.Subject{Resource: t.own}
+	if err != nil || member == "name" {
+		t.subject.Prompt = t.own
+		return t, err
 	}
-	return t, err
+	t.subject.Resource = t.own
+	if err := g.checkURI(t); err != nil {
+		t.server.release()
+		return t, err
+	}
+	return t, nil
 }
 
 // owner finds the server of an exposed name (none: the only server), checks that

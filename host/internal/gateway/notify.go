@@ -87,6 +87,9 @@ func (g *Gateway) watch(ctx context.Context, r Request, exposed string, do func(
 }
 
 func (g *Gateway) mayWatch(ctx context.Context, r Request, t target) error {
+	if err := g.checkURI(t); err != nil {
+		return err
+	}
 	t.subject.Resource, r.Method = t.own, methodSubscribe
 	call, err := g.cfg.Gate.Open(ctx, t.defs.seen, t.request(r))
 	if err == nil {

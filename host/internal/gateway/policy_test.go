@@ -209,6 +209,53 @@ func TestDecidedMethods(t *testing.T) {
 	})
 }
 
+// TestURIsInNormalForm: what a server may take for another resource does not reach it,
+// unless it lists the very same.
+func TestURIsInNormalForm(t *testing.T) {
+	const code, reads = plugins.CodeInvalidParams, plugins.MethodReadResource
+	completes := func(uri string) string {
+		return `{"ref":{"type":"ref/resource","uri":"` + uri + `"},"argument":{"name":"x","value":""}}`
+	}
+	for _, tc := range []struct{ name, method, params, normal string }{
+		{"normal", reads, `{"uri":"a+test://secret"}`, ""},
+		{"escape that is needed", reads, `{"uri":"a+test://a%20b"}`, ""},
+		{"escape", reads, `{"uri":"a+test://s%65cret"}`, "a+test://secret"},
+		{"escape in lower case", reads, `{"uri":"a+test://a%2fb"}`, "a+test://a%2Fb"},
+		{"scheme", reads, `{"uri":"a+TEST://secret"}`, "a+test://secret"},
+		{"host", reads, `{"uri":"a+test://Secret"}`, "a+test://secret"},
+		{"dots", reads, `{"uri":"a+test://x/../secret"}`, "a+test://x/secret"},
+		{"listed", reads, `{"uri":"a+TEST://Own/./%61"}`, ""},
+		{"template", plugins.MethodComplete, completes("a+test://{x}"), ""},
+		{"listed template", plugins.MethodComplete, completes("a+TEST://{X}"), ""},
+		{"other template", plugins.MethodComplete, completes("a+TEST://{x}"), "a+test://{x}"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			guest, reached := newGuest("a"), false
+			guest.answers[plugins.MethodListResources] = says(`{"resources":[{"uri":"TEST://Own/./%61","name":"r"}]}`)
+			guest.answers[plugins.MethodListResourceTemplates] = says(`{"resourceTemplates":[{"uriTemplate":"test://{x}","name":"t"},{"uriTemplate":"TEST://{X}","name":"u"}]}`)
+			guest.answers[tc.method] = func(wire.Object) string { reached = true; return `{"result":{"contents":[]}}` }
+			g := newGateway(t, true, map[string]Guest{"a": guest})
+			a := ask(t, g, tc.method, tc.params)
+			if reached != (tc.normal == "") {
+				t.Errorf("the guest was reached: %v", reached)
+			}
+			if tc.normal != "" && (a.Error == nil || a.Error.Code != code || !strings.Contains(a.Error.Message, `which is "`+tc.normal+`"`)) {
+				t.Errorf("answer = %s %v", a.Result, a.Error)
+			}
+		})
+	}
+	t.Run("subscribe", func(t *testing.T) {
+		g := newGateway(t, true, map[string]Guest{"a": newGuest("a")})
+		r := Request{Method: "subscriptions/listen"}
+		if err := g.Watch(t.Context(), r, "a+test://%72"); err == nil || asError(err).Code != code {
+			t.Errorf("error = %v", err)
+		}
+		if err := g.Watch(t.Context(), r, "a+test://r"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestForwardedIsDecided: the guest gets the very bytes that were decided on.
 func TestForwardedIsDecided(t *testing.T) {
 	const args = `{ "b":1e400,"a":"\u00e9é","n":9007199254740993 ,"z":{"z":[ ]}}`

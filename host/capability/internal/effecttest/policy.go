@@ -69,6 +69,9 @@ func Line(e *cel.Effect, labels []string) string {
 			line += " in"
 		}
 		line += fmt.Sprintf(" %s %s://%s%s", h.Method, h.Scheme, net.JoinHostPort(h.Host, strconv.Itoa(h.Port)), h.Path)
+		if h.Query != "" {
+			line += "?" + h.Query
+		}
 	}
 	if f := e.File; f != nil {
 		line += " " + f.Access + " " + f.Path
