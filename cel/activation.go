@@ -97,6 +97,12 @@ func (a *activation) value(i int) (any, error) {
 	if !d.fallback && d.has != nil && !d.has(&a.view) {
 		return nil, fmt.Errorf("%s is not there; ask has(%s) first", d.path, d.path)
 	}
+	if d.readable != nil {
+		if err := d.readable(&a.view); err != nil {
+			a.untouchable(err)
+			return nil, err
+		}
+	}
 	a.values[i] = a.make(i, d)
 	return a.values[i], nil
 }
@@ -106,8 +112,7 @@ func (a *activation) make(i int, d *declaration) any {
 	case d.path == "labels":
 		return texts(a.labels)
 	case d.path == "principal.claims":
-		claims, _ := a.native(a.Principal.Claims).(map[string]any)
-		return types.NewStringInterfaceMap(adapter, claims)
+		return a.claims()
 	case d.typ == nil:
 		return &a.objects[i]
 	}
@@ -126,6 +131,8 @@ type object struct {
 	typ *objectType
 	// members are those of an object in JSON; nil for a declared one.
 	members map[string]any
+	// made are the members that were read, converted once.
+	made map[string]ref.Val
 }
 
 var _ ref.Val = (*object)(nil)

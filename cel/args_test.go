@@ -205,3 +205,55 @@ func TestHugeSchema(t *testing.T) {
 		t.Error(ps)
 	}
 }
+
+// Schemas that would take long to compile are dynamic where they are deep, and refused where they
+// are large.
+func TestSchemasAreBounded(t *testing.T) {
+	var chain strings.Builder
+	for i := range 900 {
+		fmt.Fprintf(&chain, `"d%d":{"type":"array","items":{"$ref":"#/$defs/d%d"}},`, i, i+1)
+	}
+	deep := `{"type":"object","properties":{"x":{"$ref":"#/$defs/d0"},"y":{"type":"integer"}},"$defs":{` + chain.String() + `"d900":{"type":"integer"}}}`
+	s, err := parseSchema(json.RawMessage(deep))
+	if err != nil {
+		t.Fatal(err)
+	}
+	depth := 0
+	for x := s.root.fields["x"]; x.kind == shapeList; x = x.elem {
+		depth++
+	}
+	if depth == 0 || depth > maxShapeDepth || s.root.fields["y"].kind != shapeInt {
+		t.Errorf("lists %d levels deep", depth)
+	}
+	p := typedPolicy(t, `args.y == 5`)
+	large := `{"type":"object","properties":{"y":{"type":"integer","description":"` + strings.Repeat("a", maxSchemaBytes) + `"}}}`
+	for schema, want := range map[string]string{deep: "", large: "bytes, and at most 262144 are read"} {
+		tool := &Tool{Name: "read", InputSchema: json.RawMessage(schema)}
+		if ps := p.CheckTool("files", tool); (want == "") != (len(ps) == 0) || !strings.Contains(ps.Error(), want) {
+			t.Errorf("got %v", ps)
+		}
+		d := p.Decide(t.Context(), PhaseCall, &Input{Server: &Server{Name: "files"}, Tool: tool, Args: json.RawMessage(`{"y":5}`)})
+		if (d.Err == nil) != (want == "") || (d.Verdict == Allow) != (want == "") {
+			t.Errorf("got %+v", d)
+		}
+	}
+}
+
+// While one definition is compiled, calls of another one go on.
+func TestDefinitionsAreCompiledApart(t *testing.T) {
+	p := typedPolicy(t, `args.path == "x"`)
+	slot := p.tools.slots[toolKey{"files", "read"}]
+	first := schemaTool()
+	first.Hash = "first"
+	started, finish, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		slot.of(first).compile.Do(func() { close(started); <-finish })
+	}()
+	<-started
+	if ps := p.CheckTool("files", schemaTool()); ps != nil {
+		t.Error(ps)
+	}
+	close(finish)
+	<-done
+}

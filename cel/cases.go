@@ -44,9 +44,26 @@ func (p *Policy) Test(ctx context.Context, cases []Case) []CaseResult {
 	results := make([]CaseResult, len(cases))
 	for i, c := range cases {
 		d := p.Decide(ctx, c.On, &c.Given)
-		results[i] = CaseResult{Case: c, Decision: d, Failures: c.compare(d)}
+		results[i] = CaseResult{Case: c, Decision: d, Failures: append(p.unknownLabels(&c.Given), c.compare(d)...)}
 	}
 	return results
+}
+
+// unknownLabels says which labels of an input the policy does not know: a case with a
+// misspelt one says nothing of the one that was meant.
+func (p *Policy) unknownLabels(in *Input) []string {
+	var failures []string
+	for _, given := range []struct {
+		path   string
+		labels []string
+	}{{"given.labels", in.Labels}, {"given.session.labels", in.Session.Labels}} {
+		for _, l := range given.labels {
+			if err := checkLabel(l, p.source.labels); err != nil {
+				failures = append(failures, given.path+": "+err.Error())
+			}
+		}
+	}
+	return failures
 }
 
 // compare says how a decision differs from what is wanted.

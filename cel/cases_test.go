@@ -249,3 +249,18 @@ func FuzzParseCases(f *testing.F) {
 		policy.Test(context.Background(), cases)
 	})
 }
+
+// A case that is given a label that nobody knows decides about something else than it says.
+func TestCaseWithUnknownLabels(t *testing.T) {
+	p := mustParse(t, "labels: [team:blue]\nrules:\n  - {name: a, on: call, then: allow}\n")
+	in := Input{Labels: []string{"team:blue", "reads:privat"}, Session: Session{Labels: []string{"source:untrusted", "sink:externl", "team:red"}}}
+	results := p.Test(context.Background(), []Case{{Name: "x", On: PhaseCall, Given: in, Want: Want{Verdict: Allow}}})
+	want := []string{
+		`given.labels: unknown label "reads:privat": did you mean "reads:private"?`,
+		`given.session.labels: unknown label "sink:externl": did you mean "sink:external"?`,
+		`given.session.labels: unknown label "team:red"`,
+	}
+	if got := results[0].Failures; len(got) != len(want) || got[0] != want[0] || got[1] != want[1] || !strings.HasPrefix(got[2], want[2]) {
+		t.Errorf("failures\n%q\nwant\n%q", got, want)
+	}
+}

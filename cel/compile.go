@@ -59,12 +59,40 @@ func compile(src *source) (*Policy, Problems, error) {
 		problems = append(problems, more...)
 		p.rules = append(p.rules, r)
 	}
-	if len(problems) > 0 {
+	for i := range src.broken {
+		r := &rule{source: &src.broken[i], file: src.file, labels: src.labels}
+		more, err := r.compileBroken()
+		if err != nil {
+			return nil, nil, err
+		}
+		problems = append(problems, more...)
+	}
+	if len(problems) > 0 || len(src.broken) > 0 {
 		return nil, problems, nil
 	}
 	p.passes = arrange(p.rules)
 	p.tools = newToolCache(p.rules)
 	return p, nil, nil
+}
+
+// compileBroken looks for what else is wrong with a rule that has a problem already. Where
+// its phases are not known, the expression may be one of any.
+func (r *rule) compileBroken() (Problems, error) {
+	if len(r.source.On) > 0 {
+		return r.compile()
+	}
+	var fewest Problems
+	for i, phase := range Phases {
+		r.source.On = []Phase{phase}
+		problems, err := r.compile()
+		if err != nil || len(problems) == 0 {
+			return nil, err
+		}
+		if i == 0 || len(problems) < len(fewest) {
+			fewest = problems
+		}
+	}
+	return fewest, nil
 }
 
 func (r *rule) compile() (Problems, error) {
@@ -137,7 +165,7 @@ func (r *rule) condition(phase Phase, env *celgo.Env, args *schema) (*condition,
 }
 
 func (c *condition) newProgram(options ...celgo.ProgramOption) (program, error) {
-	options = append(options, celgo.EvalOptions(celgo.OptOptimize))
+	options = append(options, celgo.EvalOptions(celgo.OptOptimize), guardKeys(c.ast))
 	var p program
 	if _, bounded := worstCase(c.env, c.ast); !bounded {
 		p.tracked = true

@@ -109,3 +109,75 @@ func TestPolicyIsDescribed(t *testing.T) {
 		t.Error("the hash is not that of the text")
 	}
 }
+
+// All that is wrong with a rule is told at once, whatever part of it is.
+func TestParseTellsAll(t *testing.T) {
+	const expression = `no variable "tol" on call: did you mean "tool"?`
+	tests := []struct {
+		name, rule string
+		want       []string
+	}{
+		{"an unknown key", `{name: a, on: call, wen: x, when: tol.name == "", then: dny, message: ""}`,
+			[]string{`unknown key "wen"`, expression, `unknown verdict "dny"`, "the text is empty"}},
+		{"an unknown verdict", `{name: a, on: call, when: tol.name == "", then: alow, redact: "("}`, []string{expression, `unknown verdict "alow"`, "is no regular expression"}},
+		{"a phase beside another", `{name: a, on: [call, resul], when: tool.naem == "", then: deny}`, []string{`unknown phase "resul"`, `tool has no field "naem"`}},
+		{"a phase that none is near", `{name: a, on: 7, when: effect.kid == "", then: deny}`, []string{`unknown phase "7"`, `effect`}},
+		{"a phase alone", `{name: a, on: resul, when: result.siz > 1, then: deny}`, []string{`unknown phase "resul"`, `result has no field "siz": did you mean "size"?`}},
+		{"a phase alone, of which the rest is right", `{name: a, on: resul, when: result.size > 1, then: deny}`, []string{`unknown phase "resul"`}},
+		{"no phase", `{name: a, when: tol.name == "", then: deny}`, []string{"on is missing", `no variable "tol"`}},
+		{"a label and a verdict", `{name: a, on: call, labels: {source: untrustd}, then: alow}`, []string{`unknown label "source:untrustd"`, `unknown verdict "alow"`}},
+		{"a key for the verdict", `{name: a, on: result, thn: redact, redact: "("}`, []string{`unknown key "thn"`, "is no regular expression"}},
+		{"an empty condition", `{name: a, on: call, when: " ", then: deny}`, []string{"the condition is empty: write one; a rule without when always applies"}},
+		{"a tag", `{name: a, on: call, when: !tool.hints.readOnly , then: deny}`, []string{"when: begins with !, which is a tag in YAML and not a part of the value: put the value in quotes"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse("policy.yaml", []byte(rules(tt.rule)))
+			problems, _ := errors.AsType[Problems](err)
+			if len(problems) != len(tt.want) {
+				t.Fatalf("problems\n%v\nwant %d", err, len(tt.want))
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("problems\n%v\nwant %s", err, want)
+				}
+			}
+		})
+	}
+}
+
+// What other languages have is explained, in one problem.
+func TestForeignExpressions(t *testing.T) {
+	const words = "CEL writes && for and, || for or, ! for not, == for is"
+	tests := []struct{ when, want string }{
+		{`tool.name == "a" and server.name == "b"`, words},
+		{`tool.name == "a" OR server.name == "b"`, words},
+		{`not tool.hints.readOnly`, words},
+		{`tool.name == "a" && not (tool.name == "b")`, `no function "not": ` + words},
+		{`tool.name = "a"`, words},
+		{`tool.name == "a" & server.name == "b"`, words},
+		{`tool.name not in ["a"]`, words},
+		{`now() > request.time`, `no function "now": the time is request.time`},
+		{`request.time > now`, `no variable "now" on call: the time is request.time`},
+		{`tool.name == "a" #b"`, "what follows # is a comment in YAML: put the whole expression in quotes, '…', or below when: >-"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.when, func(t *testing.T) {
+			text := "rules:\n  - name: a\n    on: call\n    then: deny\n    when: " + tt.when + "\n"
+			if strings.Contains(tt.want, "comment") {
+				text = strings.Replace(text, `"a" #`, `"a #`, 1)
+			}
+			_, err := Parse("policy.yaml", []byte(text))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("problems\n%v\nwant %s", err, tt.want)
+			}
+			if strings.Contains(tt.want, words) && strings.Contains(err.Error(), "\n") {
+				t.Errorf("problems\n%v\nwant one", err)
+			}
+		})
+	}
+	_, err := Parse("policy.yaml", []byte(rules(`{name: a, on: call, when: 'tool.name == ("and"', then: deny}`)))
+	if err == nil || strings.Contains(err.Error(), "CEL writes") {
+		t.Errorf("a word in a text is explained: %v", err)
+	}
+}

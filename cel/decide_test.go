@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	celgo "cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types/ref"
 )
 
@@ -136,11 +137,6 @@ func TestDecideUnknownPhase(t *testing.T) {
 	}
 }
 
-// bomb is a value that panics when it is compared.
-type bomb struct{ ref.Val }
-
-func (bomb) Equal(ref.Val) ref.Val { panic("boom") }
-
 // failures are conditions that cannot be decided, in every phase.
 var failures = []struct{ name, when string }{
 	{"missing field", `principal.claims.missing == "x"`},
@@ -156,7 +152,7 @@ var failures = []struct{ name, when string }{
 	{"big number in a comparison", `principal.claims.bigs == [7]`},
 	{"object as a whole", `dyn(server) == dyn(tool)`},
 	{"unknown field of an object", `dyn(server).nmae == "x"`},
-	{"panic", `principal.claims.bomb == "x"`},
+	{"no JSON", `principal.claims.odd != "x"`},
 	{"cost", `tool.tags.exists(a, tool.tags.exists(b, tool.tags.exists(c, a + b == c)))`},
 }
 
@@ -164,8 +160,8 @@ func failingInput() *Input {
 	in := call()
 	in.Tool.Tags = slices.Repeat([]string{"tag"}, 300)
 	in.Principal.Claims = map[string]any{
-		"number": 5.0, "empty": []any{}, "pattern": "(", "bomb": bomb{},
-		"big": json.Number("9223372036854775808"), "inexact": json.Number("9007199254740993.0"),
+		"number": 5.0, "empty": []any{}, "pattern": "(", "odd": struct{}{},
+		"big": json.Number("9223372036854775808"), "inexact": json.Number("0.10000000000000000001"),
 		"bigs": []any{json.Number("9223372036854775808")},
 	}
 	in.Effect = &Effect{Kind: EffectKV, KV: &KV{Key: "k", Access: AccessRead}}
@@ -256,8 +252,62 @@ func TestDecideCancelled(t *testing.T) {
 	}
 }
 
+// A panic is an error of the rule, never what the rule would have said.
+func TestPanicDenies(t *testing.T) {
+	for _, then := range []string{"then: allow", "then: deny", "then: redact", "labels: {kind: a}"} {
+		p := mustParse(t, rules(`{name: all, on: result, then: allow}`, `{name: bad, on: result, when: result.text != "x", `+then+`}`))
+		in := call()
+		in.Result = &Result{Kind: ResultAnswer, Content: func() ([]string, string) { panic("boom") }}
+		d := p.Decide(context.Background(), PhaseResult, in)
+		if d.Verdict != Deny || d.Rule != "bad" || d.Err == nil || !strings.Contains(d.Err.Error(), "internal error: boom") {
+			t.Errorf("%s: got %+v", then, d)
+		}
+	}
+}
+
+// bomb is a program that panics beyond what cel-go recovers from.
+type bomb struct{ celgo.Program }
+
+func (bomb) Eval(any) (ref.Val, *celgo.EvalDetails, error) { panic("boom") }
+
+func (b bomb) ContextEval(context.Context, any) (ref.Val, *celgo.EvalDetails, error) {
+	return b.Eval(nil)
+}
+
+func TestPanicOfAProgramDenies(t *testing.T) {
+	for _, tracked := range []bool{false, true} {
+		p := mustParse(t, rules(`{name: bad, on: call, when: args.x == 1, then: allow}`))
+		p.rules[0].conditions[placeCall].program = program{Program: bomb{}, tracked: tracked}
+		d := p.Decide(t.Context(), PhaseCall, call())
+		if d.Verdict != Deny || d.Rule != "bad" || d.Err == nil || !strings.Contains(d.Err.Error(), "internal error: boom") {
+			t.Errorf("tracked %t: got %+v", tracked, d)
+		}
+	}
+}
+
+// A call that is given up in the middle of a loop ends there.
+func TestDecideCancelledInALoop(t *testing.T) {
+	p := mustParse(t, rules(`{name: loop, on: result, when: 'principal.claims.all.all(x, result.text != x)', then: allow}`))
+	for _, cancelled := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(context.Background())
+		in := call()
+		in.Principal.Claims = map[string]any{"all": slices.Repeat([]string{"x"}, 1000)}
+		in.Result = &Result{Kind: ResultAnswer, Content: func() ([]string, string) {
+			if cancelled {
+				cancel()
+			}
+			return nil, ""
+		}}
+		d := p.Decide(ctx, PhaseResult, in)
+		cancel()
+		if cancelled && (d.Verdict != Deny || !errors.Is(d.Err, context.Canceled)) || !cancelled && d.Verdict != Allow {
+			t.Errorf("cancelled %t: got %+v", cancelled, d)
+		}
+	}
+}
+
 func TestArgsAreNoObject(t *testing.T) {
-	p := mustParse(t, rules(`{name: all, on: call, when: size(args) >= 0, then: allow}`))
+	p := mustParse(t, rules(`{name: all, on: call, when: size(args) >= 0 && args.?a != optional.of(5), then: allow}`))
 	for _, args := range []string{`[]`, `"x"`, `{`, `{"a":1,"a":2}`, `{} {}`, `null`, "{\"a\":\"\xff\"}"} {
 		in := call()
 		in.Args = json.RawMessage(args)

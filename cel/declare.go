@@ -32,6 +32,8 @@ type declaration struct {
 	get func(*view) any
 	// has says whether the value is there; nil for always.
 	has func(*view) bool
+	// readable returns why the value is not made; nil for always.
+	readable func(*view) error
 	// fallback says that what is not there can be read all the same.
 	fallback bool
 }
@@ -201,9 +203,11 @@ var resultDeclarations = []declaration{
 	{path: "result.isError", typ: celgo.BoolType, phases: onResult, untrusted: true, doc: "The tool says that it went wrong.",
 		get: func(v *view) any { return types.Bool(v.Result.IsError) }},
 	{path: "result.types", typ: stringList, phases: onResult, untrusted: true, doc: "The types of its content, such as `text` and `image`, each once.",
-		get: func(v *view) any { return texts(v.Result.types()) }},
+		readable: func(v *view) error { return v.Result.readable("result.types") },
+		get:      func(v *view) any { return texts(v.Result.types()) }},
 	{path: "result.text", typ: celgo.StringType, phases: onResult, untrusted: true, doc: "Every string in it, a line each.",
-		get: func(v *view) any { return text(v.Result.text()) }},
+		readable: func(v *view) error { return v.Result.readable("result.text") },
+		get:      func(v *view) any { return text(v.Result.text()) }},
 }
 
 func text(s string) any    { return types.String(s) }

@@ -29,7 +29,9 @@ type nativeAdapter struct{ *types.Registry }
 // here as well, therefore both keep this adapter.
 func (n nativeAdapter) NativeToValue(v any) ref.Val {
 	switch v := v.(type) {
-	case *number:
+	case *argument:
+		return v.value()
+	case *typedArgument:
 		return v.value()
 	case *unreadable:
 		v.a.untouchable(v.err)

@@ -63,7 +63,7 @@ func (c *judge) steps(e *entry) (cost uint64, steps []Step) {
 	if p == condition.partial {
 		noted = celgo.EvalOptions(celgo.OptTrackState, celgo.OptTrackCost, celgo.OptPartialEval)
 	}
-	traced, err := condition.env.Program(condition.ast, append(costOptions(), noted)...)
+	traced, err := condition.env.Program(condition.ast, append(costOptions(), noted, guardKeys(condition.ast))...)
 	if err != nil {
 		return 0, nil
 	}

@@ -39,9 +39,7 @@ func (c *checker) report(line, column int, message string) {
 func (c *checker) check() *celgo.Ast {
 	parsed, issues := c.env.Parse(c.rule.source.When)
 	if issues.Err() != nil {
-		for _, e := range issues.Errors() {
-			c.report(e.Location.Line(), e.Location.Column(), syntaxMessage(e.Message))
-		}
+		c.syntax(issues.Errors())
 		return nil
 	}
 	c.parts = map[int64]ast.Expr{}
@@ -123,6 +121,9 @@ func (c *checker) message(id int64, message string) string {
 func (c *checker) undeclared(id int64, name string) string {
 	if e, ok := c.parts[id]; ok && e.Kind() == ast.CallKind && e.AsCall().FunctionName() == name {
 		name = c.namespaceOf(e.AsCall()) + name
+		if hint := foreignName(name); hint != "" {
+			return fmt.Sprintf("no function %q%s", name, hint)
+		}
 		return fmt.Sprintf("no function %q%s", name, nearest.Hint(name, c.functions()))
 	}
 	if c.isNamespace(id) {
@@ -133,6 +134,9 @@ func (c *checker) undeclared(id int64, name string) string {
 		return fmt.Sprintf("%s is a variable; an expression cannot make another", name)
 	} else if ok {
 		return c.elsewhere(name, i)
+	}
+	if hint := foreignName(name); hint != "" {
+		return fmt.Sprintf("no variable %q on %s%s", name, c.phase, hint)
 	}
 	return fmt.Sprintf("no variable %q on %s%s", name, c.phase, nearest.Hint(name, fieldsOf("", c.phase)))
 }
@@ -236,7 +240,65 @@ func typeName(t string) string {
 	return strings.NewReplacer("google.protobuf.Timestamp", "timestamp", "google.protobuf.Duration", "duration").Replace(shorten(t))
 }
 
-var syntaxNoise = regexp.MustCompile(` expecting \{.*$`)
+// clock are the names that others have for the time.
+var clock = regexp.MustCompile(`(?i)^(get_?)?(now|today|current_?time(stamp)?|utc_?now|date|time)$`)
+
+const writes = "CEL writes && for and, || for or, ! for not, == for is"
+
+// foreignName is what to write instead of a name that other languages have, or "".
+func foreignName(name string) string {
+	switch {
+	case clock.MatchString(name):
+		return ": the time is request.time, so that a decision can be repeated"
+	case slices.Contains([]string{"and", "or", "not", "is"}, strings.ToLower(name)):
+		return ": " + writes
+	}
+	return ""
+}
+
+// syntax reports what the parser says. Where a word of another language explains it, the
+// errors that follow from it are left out.
+func (c *checker) syntax(errs []*celgo.Error) {
+	hint := ""
+	for _, e := range errs {
+		if hint = c.foreign(e.Location.Line(), e.Location.Column()); hint != "" {
+			errs = []*celgo.Error{e}
+			break
+		}
+	}
+	if hint == "" && c.rule.source.when.Commented() {
+		hint = "; what follows # is a comment in YAML: put the whole expression in quotes, '…', or below when: >-"
+	}
+	for i, e := range errs {
+		message := syntaxMessage(e.Message)
+		if i == len(errs)-1 {
+			message += hint
+		}
+		c.report(e.Location.Line(), e.Location.Column(), message)
+	}
+}
+
+var (
+	foreignHere   = regexp.MustCompile(`(?i)^((and|or|not|is)\b|=([^=]|$)|<>|&([^&]|$)|\|([^|]|$))`)
+	foreignBefore = regexp.MustCompile(`(?i)(\b(and|or|not|is)\s*|[^=!<>]=\s*)$`)
+)
+
+// foreign says how CEL writes what other languages have as words, if such a word stands at
+// a place or right before it.
+func (c *checker) foreign(line, column int) string {
+	lines := strings.Split(c.rule.source.When, "\n")
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	text := []rune(lines[line-1])
+	column = min(max(column, 0), len(text))
+	if foreignHere.MatchString(string(text[column:])) || foreignBefore.MatchString(string(text[:column])) {
+		return "; " + writes
+	}
+	return ""
+}
+
+var syntaxNoise = regexp.MustCompile(` expecting (\{.*|<EOF>)$`)
 
 // syntaxMessage shortens a message of cel-go's parser, which lists all that could have stood
 // there.

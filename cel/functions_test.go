@@ -1,6 +1,7 @@
 package cel
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,7 @@ func TestTimeOfDay(t *testing.T) {
 func TestZonesAreRefused(t *testing.T) {
 	for _, name := range []string{
 		"", "Local", "Europe/Berlun", "../etc/passwd", "/etc/localtime", "Europe/../Europe/Berlin",
+		"Europe//Berlin", "Europe/Berlin/", "europe/berlin", "posix/Europe/Berlin",
 		"01:00", "+1:00", "+24:00", "+01:60", "+01:00 ", "+0100", "UTC+1", "utc\x00", strings.Repeat("A", 100),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,6 +107,27 @@ func TestZonesAreRefused(t *testing.T) {
 				t.Errorf("zone %v, err = %v", zone, err)
 			}
 		})
+	}
+}
+
+// What callers write does not make the cache grow.
+func TestZonesKeptAreBounded(t *testing.T) {
+	full := zoneCache{known: map[string]*time.Location{}}
+	for i := range zonesKept {
+		full.known[fmt.Sprint(i)] = time.UTC
+	}
+	for range 2 {
+		if zone, err := full.load("Europe/Berlin"); err != nil || zone.String() != "Europe/Berlin" {
+			t.Errorf("zone %v, err = %v", zone, err)
+		}
+	}
+	if _, err := full.load("Europe/Berlun"); err == nil || len(full.known) != zonesKept {
+		t.Errorf("%d zones, err = %v", len(full.known), err)
+	}
+	kept := zoneCache{known: map[string]*time.Location{}}
+	first, _ := kept.load("Asia/Tokyo")
+	if again, _ := kept.load("Asia/Tokyo"); again != first {
+		t.Error("read twice")
 	}
 }
 

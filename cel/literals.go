@@ -1,6 +1,8 @@
 package cel
 
 import (
+	"math"
+
 	celgo "cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
@@ -54,6 +56,11 @@ func (literalValidator) Name() string { return "mcpwasm.literals" }
 // Validate implements celgo.ASTValidator.
 func (literalValidator) Validate(_ *celgo.Env, _ celgo.ValidatorConfig, a *ast.AST, issues *celgo.Issues) {
 	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() == ast.LiteralKind {
+			if f, ok := e.AsLiteral().(types.Double); ok && math.Abs(float64(f)) >= maxExact {
+				issues.ReportErrorAtID(e.ID(), "a double of 2^53 or more is rounded, and so are the integers that it is compared with: write an integer")
+			}
+		}
 		if e.Kind() != ast.CallKind {
 			return
 		}

@@ -10,6 +10,7 @@ import (
 
 	celgo "cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 )
 
 // schema is what a tool's input schema says of its arguments, as far as CEL has types for
@@ -44,12 +45,20 @@ const (
 	shapeObject
 )
 
-// maxShapes bounds the objects of one schema, which a stranger wrote; what is beyond is dynamic.
-const maxShapes = 1000
+// Bounds of a schema, which a stranger wrote. A schema with more bytes is an error of the rule;
+// what is deeper or comes after so many shapes is dynamic.
+const (
+	maxSchemaBytes = 256 << 10
+	maxShapes      = 1000
+	maxShapeDepth  = 32
+)
 
 // parseSchema reads a JSON Schema (2020-12, as far as a decision can know it: what
 // says more than one type is dynamic).
 func parseSchema(data json.RawMessage) (*schema, error) {
+	if len(data) > maxSchemaBytes {
+		return nil, fmt.Errorf("input schema: %d bytes, and at most %d are read", len(data), maxSchemaBytes)
+	}
 	var root any
 	if err := json.Unmarshal(data, &root); err != nil {
 		return nil, fmt.Errorf("input schema: %w", err)
@@ -68,6 +77,7 @@ type schemaReader struct {
 	root    any
 	shapes  map[string]*shape
 	objects map[string]*objectType
+	depth   int
 }
 
 func (r *schemaReader) shape(pointer string, v any) *shape {
@@ -75,9 +85,11 @@ func (r *schemaReader) shape(pointer string, v any) *shape {
 		return s
 	}
 	s := &shape{}
-	if len(r.shapes) >= maxShapes {
+	if len(r.shapes) >= maxShapes || r.depth == maxShapeDepth {
 		return s
 	}
+	r.depth++
+	defer func() { r.depth-- }()
 	r.shapes[pointer] = s
 	if m, ok := v.(map[string]any); ok {
 		r.fill(s, pointer, m)
@@ -202,7 +214,19 @@ func member(v any, name string, s *shape) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("no such argument: %s", clip(strconv.Quote(name)))
 	}
-	return adapter.NativeToValue(s.convert(o.a, m, strconv.Quote(name))), nil
+	if made, ok := o.made[name]; ok {
+		return made, nil
+	}
+	converted := s.convert(o.a, m, strconv.Quote(name))
+	made := adapter.NativeToValue(converted)
+	if _, ok := converted.(*unreadable); ok {
+		return made, nil // and it is noted each time that it is read
+	}
+	if o.made == nil {
+		o.made = map[string]ref.Val{}
+	}
+	o.made[name] = made
+	return made, nil
 }
 
 // celType is the shape's type in an expression.
@@ -226,9 +250,49 @@ func (s *shape) celType() *celgo.Type {
 	return celgo.DynType
 }
 
+// convertRoot returns the arguments as their schema says. Members are converted when they are
+// read.
+func (s *shape) convertRoot(a *activation, members map[string]any) any {
+	switch s.kind {
+	case shapeObject:
+		return &object{a: a, typ: s.typ, members: members}
+	case shapeMap:
+		typed := make(map[string]any, len(members))
+		for name, m := range members {
+			typed[name] = &typedArgument{argument: m.(*argument), shape: s.elem}
+		}
+		return typed
+	}
+	return s.mismatch(a, "args")
+}
+
+// typedArgument is a member of arguments that are a map by their schema.
+type typedArgument struct {
+	*argument
+	shape *shape
+	typed ref.Val
+}
+
+func (m *typedArgument) value() ref.Val {
+	if m.typed == nil {
+		v := m.shape.convert(m.g.a, m.argument, strconv.Quote(m.name))
+		if u, ok := v.(*unreadable); ok {
+			return adapter.NativeToValue(u)
+		}
+		m.typed = adapter.NativeToValue(v)
+	}
+	return m.typed
+}
+
 // convert returns a parsed value as its shape says, what is no such value as
 // unreadable.
 func (s *shape) convert(a *activation, v any, name string) any {
+	if m, ok := v.(*argument); ok {
+		v = m.read()
+	}
+	if u, ok := v.(*unreadable); ok {
+		return u
+	}
 	switch s.kind {
 	case shapeDyn:
 		return v
@@ -237,13 +301,15 @@ func (s *shape) convert(a *activation, v any, name string) any {
 			return t
 		}
 	case shapeBool:
-		if t, ok := v.(bool); ok {
+		if t, ok := v.(types.Bool); ok {
 			return t
 		}
-	case shapeInt, shapeDouble:
-		if n, ok := v.(*number); ok {
-			return s.number(a, n, name)
+	case shapeInt:
+		if t, ok := v.(types.Int); ok {
+			return t
 		}
+	case shapeDouble:
+		return s.double(a, v, name)
 	case shapeList:
 		if t, ok := v.([]any); ok {
 			return s.list(a, t, name)
@@ -257,20 +323,25 @@ func (s *shape) convert(a *activation, v any, name string) any {
 			return &object{a: a, typ: s.typ, members: t}
 		}
 	}
-	return &unreadable{a, fmt.Errorf("%s is not the %s that the tool's schema says", clip(name), s)}
+	return s.mismatch(a, name)
 }
 
-func (s *shape) number(a *activation, n *number, name string) any {
-	if s.kind == shapeInt {
-		if i, ok := n.integer(); ok {
-			return i
+// double is a number as a double, for which it must be small enough: see maxExact.
+func (s *shape) double(a *activation, v any, name string) any {
+	switch n := v.(type) {
+	case types.Double:
+		return n
+	case types.Int:
+		if -maxExact < n && n < maxExact {
+			return types.Double(n)
 		}
-		return &unreadable{a, fmt.Errorf("%s is no integer of 64 bits: %s", clip(name), clip(n.text))}
+		return &unreadable{a, fmt.Errorf("%s is too large to be exact where the tool's schema does not say integer: %d", clip(name), int64(n))}
 	}
-	if f, ok := n.double(); ok {
-		return f
-	}
-	return &unreadable{a, fmt.Errorf("%s cannot be represented exactly: %s", clip(name), clip(n.text))}
+	return s.mismatch(a, name)
+}
+
+func (s *shape) mismatch(a *activation, name string) *unreadable {
+	return &unreadable{a, fmt.Errorf("%s is not the %s that the tool's schema says", clip(name), s)}
 }
 
 func (s *shape) list(a *activation, v []any, name string) any {

@@ -15,7 +15,7 @@ import (
 // Bounds of a policy, which people write.
 const (
 	maxSource = 1 << 20
-	maxRules  = 10_000
+	maxRules  = 2_000  // on three phases they compile in about a second
 	maxWhen   = 10_000 // characters of a condition
 )
 
@@ -24,6 +24,9 @@ type source struct {
 	file, hash string
 	labels     []string // well-known and declared, in ascending order
 	rules      []sourceRule
+	// broken are rules with a problem. Their expressions are looked at as well, since
+	// all problems are told at once.
+	broken []sourceRule
 }
 
 // sourceRule is a rule of which everything was checked but its expression.
@@ -65,8 +68,8 @@ type ruleEntry struct {
 	Redact  yamlfile.Words            `yaml:"redact"`
 }
 
-// parseSource reads a policy. Where there are problems, the source has the rules
-// without one, so that the expressions of these can be looked at as well.
+// parseSource reads a policy. Where there are problems, the source has no policy, but
+// the expressions that are still to be looked at.
 func parseSource(file string, data []byte) (*source, Problems) {
 	r := sourceReader{Decoder: yamlfile.New(file), names: map[string]int{}}
 	src := &source{file: file, hash: hashOf(data), labels: slices.Clone(wellKnownLabels)}
@@ -81,7 +84,7 @@ func parseSource(file string, data []byte) (*source, Problems) {
 	}
 	src.labels = r.labels(doc.Labels)
 	r.known = src.labels
-	src.rules = r.rules(doc.Rules)
+	src.rules, src.broken = r.rules(doc.Rules)
 	return src, r.problems(doc.Rules)
 }
 
@@ -150,29 +153,31 @@ func (r *sourceReader) labels(declared []string) []string {
 	return slices.Compact(known)
 }
 
-func (r *sourceReader) rules(entries []ruleEntry) []sourceRule {
+// rules returns the rules without a problem, and those with one.
+func (r *sourceReader) rules(entries []ruleEntry) (rules, broken []sourceRule) {
 	if len(entries) == 0 && !r.HasProblem("") && !r.HasProblemIn("rules") {
 		r.At("rules", "there are no rules, and everything would be denied: add one, or begin with those that \"mcpwasm policy default\" prints")
-		return nil
+		return nil, nil
 	}
 	if len(entries) > maxRules {
 		r.At("rules", "more than %d rules", maxRules)
-		return nil
+		return nil, nil
 	}
-	var rules []sourceRule
 	for i := range entries {
 		n := len(r.Problems)
 		at := fmt.Sprintf("rules[%d]", i)
-		broken := r.HasProblemIn(at)
+		misread := r.HasProblemIn(at)
 		rule := r.rule(at, &entries[i])
 		if len(r.Problems) > yamlfile.MaxProblems {
 			break
 		}
-		if !broken && len(r.Problems) == n {
+		if misread || len(r.Problems) > n {
+			broken = append(broken, rule)
+		} else {
 			rules = append(rules, rule)
 		}
 	}
-	return rules
+	return rules, broken
 }
 
 // rule checks a rule.
@@ -188,7 +193,9 @@ func (r *sourceReader) rule(at string, e *ruleEntry) sourceRule {
 	if r.Given(at+".tool") && !r.Given(at+".server") {
 		r.At(at+".tool", "a tool without a server: anybody can name a tool like that; add server")
 	}
-	r.condition(at+".when", e.When.Value)
+	if r.condition(at+".when", e.When.Value); r.HasProblem(at + ".when") {
+		rule.When = "" // nothing more is to be said of it
+	}
 	rule.Labels = r.added(at+".labels", e.Labels)
 	r.verdict(at, &rule.Rule)
 	rule.Redact = e.Redact

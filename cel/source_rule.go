@@ -71,6 +71,7 @@ func (r *sourceReader) phases(at string, names []string) []Phase {
 		case r.HasProblem(place):
 		case !slices.Contains(Phases, phase):
 			r.At(place, "unknown phase %s%s", quoted(name), choice(name, Phases))
+			phase = Phase(nearest.Name(name, phaseNames(Phases))) // by which the rest is checked
 		case on[phase]:
 			r.At(place, "%s stands twice", phase)
 		}
@@ -141,7 +142,7 @@ func (r *sourceReader) condition(path, when string) {
 	switch {
 	case !r.Given(path) || r.HasProblem(path):
 	case strings.TrimSpace(when) == "":
-		r.At(path, "the condition is empty: leave when out for always")
+		r.At(path, "the condition is empty: write one; a rule without when always applies")
 	case utf8.RuneCountInString(when) > maxWhen:
 		r.At(path, "the condition has more than %d characters: make several rules of it", maxWhen)
 	}
@@ -181,10 +182,11 @@ var verdicts = []Verdict{Allow, Deny, Ask, Redact}
 func (r *sourceReader) verdict(at string, rule *Rule) {
 	path := at + ".then"
 	switch {
-	case r.HasProblem(at) || r.HasProblemIn(path) || r.HasProblemIn(at+".labels"):
 	case !r.Given(path) && !r.Given(at+".labels"):
-		r.At(at, "then is missing: say what follows: %s, or add labels", joined(verdicts))
-	case !r.Given(path):
+		if !r.HasProblem(at) { // its key is not mistyped
+			r.At(at, "then is missing: say what follows: %s, or add labels", joined(verdicts))
+		}
+	case !r.Given(path) || r.HasProblemIn(path):
 	case !slices.Contains(verdicts, rule.Then):
 		r.At(path, "unknown verdict %s%s", quoted(string(rule.Then)), choice(string(rule.Then), verdicts))
 	case rule.Then == Redact && slices.ContainsFunc(rule.On, func(p Phase) bool { return p != PhaseResult }):
@@ -200,6 +202,7 @@ func (r *sourceReader) redactions(at string, e *ruleEntry) []*regexp.Regexp {
 	switch {
 	case !r.Given(path) || r.HasProblemIn(path):
 		return nil
+	case r.HasProblem(at) && e.Then == "" || r.HasProblemIn(at+".then"): // whether it redacts is not known
 	case Verdict(e.Then) != Redact:
 		r.At(path, "only a rule with then: redact takes something out")
 		return nil

@@ -76,7 +76,7 @@ func TestParseSourceRefuses(t *testing.T) {
 		{"server twice", "{name: a, on: call, server: [x, x], then: allow}", `a: server[1]: "x" stands twice`},
 		{"hidden in a tool", `{name: a, on: call, server: x, tool: "y\u202e", then: allow}`, `a: tool: "y\u202e" has characters that cannot be seen`},
 		{"long server", "{name: a, on: call, server: " + long + ", then: allow}", "a: server: the name is longer than 256 bytes"},
-		{"empty condition", "{name: a, on: call, when: ' ', then: allow}", "a: when: the condition is empty: leave when out for always"},
+		{"empty condition", "{name: a, on: call, when: ' ', then: allow}", "a: when: the condition is empty: write one; a rule without when always applies"},
 		{"long condition", "{name: a, on: call, when: '" + strings.Repeat("x", maxWhen+1) + "', then: allow}", "a: when: the condition has more than 10000 characters"},
 		{"no verdict", "{name: a, on: call}", "a: then is missing: say what follows: allow, deny, ask or redact, or add labels"},
 		{"unknown verdict", "{name: a, on: call, then: dney}", `a: then: unknown verdict "dney": did you mean "deny"?`},
@@ -125,7 +125,7 @@ func TestParseSourceRefusesFiles(t *testing.T) {
 		{"form of a label", "labels: [hr]\n" + rule, `p.yaml:1:10: labels[0]: "hr" is no label: want key:value`},
 		{"well-known label", "labels: [reads:private]\n" + rule, "reads:private is known without a declaration: leave it out"},
 		{"label twice", "labels: [a:b, a:b]\n" + rule, "p.yaml:1:15: labels[1]: a:b stands twice"},
-		{"too many rules", "rules:\n" + strings.Repeat("  - {}\n", maxRules+1), "more than 10000 rules"},
+		{"too many rules", "rules:\n" + strings.Repeat("  - {}\n", maxRules+1), "more than 2000 rules"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -15,9 +15,8 @@ type toolCache struct{ slots map[toolKey]*toolSlot }
 // toolSlot has the last few definitions of one tool, the newest first: while a server is
 // updated, calls of the old and the new one come together.
 type toolSlot struct {
-	rules   []*rule
-	compile sync.Mutex
-	known   atomic.Pointer[[]*typedTool]
+	rules []*rule
+	known atomic.Pointer[[]*typedTool]
 }
 
 const definitionsKept = 4
@@ -28,6 +27,10 @@ type typedTool struct {
 	schema     []byte
 	conditions map[*rule]*[4]*condition
 	problems   map[*rule]Problems
+	// compile makes the above. Whoever asks for this definition waits for it, and nobody
+	// else does.
+	compile sync.Once
+	err     error
 }
 
 func newToolCache(rules []*rule) *toolCache {
@@ -63,30 +66,34 @@ func (c *toolCache) get(server string, tool *Tool) (*typedTool, error) {
 	if slot == nil {
 		return nil, nil
 	}
-	if t := slot.find(tool); t != nil {
-		return t, nil
+	t := slot.of(tool)
+	t.compile.Do(func() { t.err = slot.typed(t) })
+	return t, t.err
+}
+
+// of returns the place of a definition, a new one where there is none.
+func (s *toolSlot) of(tool *Tool) *typedTool {
+	for {
+		old := s.known.Load()
+		if t := find(old, tool); t != nil {
+			return t
+		}
+		known := []*typedTool{{
+			hash: tool.Hash, schema: tool.InputSchema,
+			conditions: map[*rule]*[4]*condition{}, problems: map[*rule]Problems{},
+		}}
+		if old != nil {
+			known = append(known, (*old)[:min(len(*old), definitionsKept-1)]...)
+		}
+		if s.known.CompareAndSwap(old, &known) {
+			return known[0]
+		}
 	}
-	slot.compile.Lock()
-	defer slot.compile.Unlock()
-	if t := slot.find(tool); t != nil {
-		return t, nil
-	}
-	t, err := slot.typed(tool)
-	if err != nil {
-		return nil, err
-	}
-	known := []*typedTool{t}
-	if old := slot.known.Load(); old != nil {
-		known = append(known, (*old)[:min(len(*old), definitionsKept-1)]...)
-	}
-	slot.known.Store(&known)
-	return t, nil
 }
 
 // find looks for a definition. The schema is compared as well: the hash is somebody else's
 // word.
-func (s *toolSlot) find(tool *Tool) *typedTool {
-	known := s.known.Load()
+func find(known *[]*typedTool, tool *Tool) *typedTool {
 	if known == nil {
 		return nil
 	}
@@ -98,26 +105,22 @@ func (s *toolSlot) find(tool *Tool) *typedTool {
 	return nil
 }
 
-// typed compiles the rules against a tool's input schema. A schema that is none is a problem
-// of every rule.
-func (s *toolSlot) typed(tool *Tool) (*typedTool, error) {
-	t := &typedTool{
-		hash: tool.Hash, schema: tool.InputSchema,
-		conditions: map[*rule]*[4]*condition{}, problems: map[*rule]Problems{},
-	}
-	args, err := parseSchema(tool.InputSchema)
+// typed compiles the rules against a tool's input schema. A schema that is none, or too large,
+// is a problem of every rule.
+func (s *toolSlot) typed(t *typedTool) error {
+	args, err := parseSchema(t.schema)
 	if err != nil {
 		for _, r := range s.rules {
 			t.problems[r] = Problems{r.problem(err.Error())}
 		}
-		return t, nil
+		return nil
 	}
 	for i := range Phases {
 		if err := s.typedPhase(t, i, args); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return t, nil
+	return nil
 }
 
 func (s *toolSlot) typedPhase(t *typedTool, place int, args *schema) error {

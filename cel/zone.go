@@ -21,13 +21,44 @@ func timeOfDay(t time.Time, zone *time.Location) time.Duration {
 
 var (
 	offsetPattern = regexp.MustCompile(`^([+-])([01][0-9]|2[0-3]):([0-5][0-9])$`)
-	// zoneName has no dot, so that no name leaves the database.
-	zoneName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+/-]{0,63}$`)
-	// zones are those of the database that were asked for, by name: *time.Location.
-	// Reading one takes longer than most rules. Names are not made up by callers: what
-	// is not in the database is not kept.
-	zones sync.Map
+	// zoneName is the form of the names in the database: no dot, so that no name leaves it,
+	// and no empty part, so that none has a second name.
+	zoneName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*){0,2}$`)
+	zones    = zoneCache{known: map[string]*time.Location{}}
 )
+
+const (
+	longestZone = 64
+	// zonesKept is more than the database has. A file system that takes a letter's other case
+	// for the same has more names.
+	zonesKept = 1_000
+)
+
+// zoneCache has zones of the database that were asked for, by name. Reading one takes longer
+// than most rules. What is not in the database is not kept, because callers can make up names.
+type zoneCache struct {
+	mu    sync.RWMutex
+	known map[string]*time.Location
+}
+
+func (c *zoneCache) load(name string) (*time.Location, error) {
+	c.mu.RLock()
+	zone, ok := c.known[name]
+	c.mu.RUnlock()
+	if ok {
+		return zone, nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.known) < zonesKept {
+		c.known[name] = zone
+	}
+	return zone, nil
+}
 
 // loadZone returns the zone of a name of the tz database, or of an offset such as
 // "+01:00". The host's own zone has no name here, because a policy must mean the same
@@ -36,17 +67,13 @@ func loadZone(name string) (*time.Location, error) {
 	if m := offsetPattern.FindStringSubmatch(name); m != nil {
 		return offsetZone(m[1], m[2], m[3]), nil
 	}
-	if zone, ok := zones.Load(name); ok {
-		return zone.(*time.Location), nil
-	}
-	if name == "Local" || !zoneName.MatchString(name) {
+	if len(name) > longestZone || name == "Local" || !zoneName.MatchString(name) {
 		return nil, unknownZone(name)
 	}
-	zone, err := time.LoadLocation(name)
+	zone, err := zones.load(name)
 	if err != nil {
 		return nil, unknownZone(name)
 	}
-	zones.Store(name, zone)
 	return zone, nil
 }
 

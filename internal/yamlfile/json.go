@@ -10,8 +10,7 @@ import (
 
 // json turns a node into JSON. Numbers keep their digits.
 func (d *Decoder) json(b []byte, n *yaml.Node, path string) []byte {
-	if n.Kind == yaml.AliasNode || n.Anchor != "" {
-		d.Problem(Position{n.Line, n.Column}, path, "%s", noAnchors)
+	if d.unreadable(n, path) {
 		return b
 	}
 	switch n.Kind {
@@ -49,8 +48,6 @@ func (d *Decoder) jsonScalar(b []byte, n *yaml.Node, path string) []byte {
 		return append(b, strings.ToLower(n.Value)...)
 	case tag == "!!int" || tag == "!!float":
 		d.Problem(Position{n.Line, n.Column}, path, "%q is a number in YAML and none in JSON: write it in digits, or a text in quotes", n.Value)
-	case n.Style&yaml.TaggedStyle != 0:
-		d.Problem(Position{n.Line, n.Column}, path, "tags are not supported")
 	default:
 		return quote(b, n.Value)
 	}

@@ -45,6 +45,22 @@ func (t Text) At(line, column int) Position {
 	return w.at
 }
 
+// Commented reports whether a comment stands behind a text without quotes, which may
+// have been meant as a part of it.
+func (t Text) Commented() bool {
+	const plain = yaml.Style(0)
+	if t.file == nil || t.style != plain {
+		return false
+	}
+	w := t.begin()
+	for _, r := range t.Value {
+		if !w.follow(r) {
+			return false
+		}
+	}
+	return strings.HasPrefix(strings.TrimLeft(w.rest, " \t"), "#")
+}
+
 // begin returns a walker at the text's first character.
 func (t Text) begin() *walker {
 	w := &walker{style: t.style, at: t.node, rest: t.file.from(t.node)}

@@ -20,6 +20,7 @@ import (
 	"io"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -141,8 +142,11 @@ func (d *Decoder) syntax(data []byte, err error) {
 	var e *yaml.LoadError
 	if errors.As(err, &e) {
 		hint := ""
-		if hasStar(data, e.Mark.Line, e.Mark.Column) {
+		switch line := lineOf(data, e.Mark.Line); {
+		case hasStar(line, e.Mark.Column):
 			hint = `; a value that begins with * stands in quotes: "*.example.com"`
+		case unquoted.MatchString(e.Message) && keyed.Match(line):
+			hint = `; a value that begins with a quote, a bracket or a sign, or has ": " in it, stands in quotes, '…', or below its key with >-`
 		}
 		d.Problem(Position{e.Mark.Line, e.Mark.Column}, "", "not valid YAML: %s%s", oneLine(e.Message), hint)
 		return
@@ -150,21 +154,48 @@ func (d *Decoder) syntax(data []byte, err error) {
 	d.Problem(Position{}, "", "not valid YAML: %s", oneLine(err.Error()))
 }
 
-// hasStar reports whether a star, which begins an alias in YAML, stands at a
-// place or right before it.
-func hasStar(data []byte, line, column int) bool {
-	lines := strings.Split(string(data), "\n")
+var (
+	// unquoted is what the parser says of a value that goes on behind its quote or bracket,
+	// or that it takes for a mapping.
+	unquoted = regexp.MustCompile(`did not find expected (key|',' or)|mapping values are not allowed|cannot start any token`)
+	// keyed is a line on which a value stands beside its key.
+	keyed = regexp.MustCompile(`[\w-]+:[ \t]+\S`)
+)
+
+// lineOf returns a line of a file, from 1, or nothing.
+func lineOf(data []byte, line int) []byte {
+	lines := bytes.Split(data, []byte("\n"))
 	if line < 1 || line > len(lines) {
-		return false
+		return nil
 	}
-	text := []rune(lines[line-1])
+	return lines[line-1]
+}
+
+// hasStar reports whether a star, which begins an alias in YAML, stands at a
+// column or right before it.
+func hasStar(line []byte, column int) bool {
+	text := []rune(string(line))
 	from, to := max(column-2, 0), min(column, len(text))
 	return from < to && slices.Contains(text[from:to], '*')
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-const noAnchors = "anchors and aliases are not supported: write the value out"
+// unreadable refuses what is no plain YAML, and reports whether it did.
+func (d *Decoder) unreadable(n *yaml.Node, path string) bool {
+	switch pos := (Position{n.Line, n.Column}); {
+	case n.Kind == yaml.AliasNode || n.Anchor != "":
+		d.Problem(pos, path, "anchors and aliases are not supported: write the value out")
+	case tagged(n):
+		d.Problem(pos, path, "begins with !, which is a tag in YAML and not a part of the value: put the value in quotes")
+	default:
+		return false
+	}
+	return true
+}
+
+// tagged reports whether a tag was written: "!" alone is not kept in the style.
+func tagged(n *yaml.Node) bool { return n.Style&yaml.TaggedStyle != 0 || n.Tag == "!" }
 
 // value reads one node. The type of what it is read into decides.
 func (d *Decoder) value(n *yaml.Node, v reflect.Value, path string) {
@@ -175,8 +206,7 @@ func (d *Decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	if len(d.Problems) > MaxProblems {
 		return
 	}
-	if n.Kind == yaml.AliasNode || n.Anchor != "" {
-		d.Problem(pos, path, "%s", noAnchors)
+	if d.unreadable(n, path) {
 		return
 	}
 	if d.special(n, v, path) {
@@ -276,7 +306,7 @@ func (d *Decoder) members(n *yaml.Node, path string, f func(key string, value *y
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
 		pos := Position{k.Line, k.Column}
-		if k.Kind != yaml.ScalarNode || k.Anchor != "" {
+		if k.Kind != yaml.ScalarNode || k.Anchor != "" || tagged(k) {
 			d.Problem(pos, path, "want a plain key")
 			continue
 		}

@@ -59,7 +59,17 @@ func TestDecodeRefuses(t *testing.T) {
 		{"list for a text", "long: [a]\n", "f.yaml:1:7: long: want text, have a list"},
 		{"nothing for words", "words:\n", "f.yaml:1:7: words: want a list, have nothing"},
 		{"number that is none in JSON", "raw: {a: 0x1F}\n", `f.yaml:1:10: raw.a: "0x1F" is a number in YAML and none in JSON: write it in digits, or a text in quotes`},
-		{"tag", "raw: !odd x\n", "f.yaml:1:6: raw: tags are not supported"},
+		{"tag", "raw: !odd x\n", "f.yaml:1:6: raw: begins with !, which is a tag in YAML"},
+		{"tag of a text", "long: !x.y\n", "f.yaml:1:7: long: begins with !, which is a tag in YAML and not a part of the value: put the value in quotes"},
+		{"tag and a text", "long: ! x.y\n", "f.yaml:1:7: long: begins with !"},
+		{"tag and a text in quotes", "name: !!str 'x'\n", "f.yaml:1:7: name: begins with !"},
+		{"tag of a list", "words: ! [a]\n", "f.yaml:1:8: words: begins with !"},
+		{"tag of a key", "!a name: x\n", "f.yaml:1:1: want a plain key"},
+		{"goes on behind a quote", "name: x\nlong: \"a\" in b\n", `f.yaml:2:11: not valid YAML: did not find expected key; a value that begins with a quote, a bracket or a sign, or has ": " in it, stands in quotes, '…', or below its key with >-`},
+		{"goes on behind a bracket", "long: [1] == b\n", `; a value that begins with a quote, a bracket or a sign`},
+		{"goes on behind a quote in brackets", "{long: \"a\" in b}\n", `; a value that begins with a quote, a bracket or a sign`},
+		{"a colon inside", "long: a == \"b: c\"\n", `mapping values are not allowed in this context; a value that begins with a quote`},
+		{"a sign", "long: @a\n", `; a value that begins with a quote, a bracket or a sign`},
 		{"twice in JSON", "raw: {a: 1, a: 2}\n", `f.yaml:1:13: raw: key "a" stands on line 1 already`},
 		{"star", "map: {a: *.example.com}\n", `a value that begins with * stands in quotes`},
 		{"two documents", "name: x\n---\nname: y\n", "a second document: the file has one"},
@@ -144,6 +154,25 @@ func TestTextAt(t *testing.T) {
 				t.Errorf("%d:%d is %q", at.Line, at.Column, line[at.Column-1])
 			}
 		})
+	}
+}
+
+func TestTextCommented(t *testing.T) {
+	for text, want := range map[string]bool{
+		"a #b": true, "a\n   b   # c": true, "a#b": false, "a": false, "'a' #b": false, ">-\n a\n#b": false, "a\n#b": false,
+	} {
+		d := New("f.yaml")
+		var got doc
+		d.Decode([]byte("long: "+text+"\n"), &got, "empty")
+		if len(d.Problems) > 0 {
+			t.Fatal(d.Problems)
+		}
+		if got.Long.Commented() != want {
+			t.Errorf("%q: got %t, want %t", text, !want, want)
+		}
+	}
+	if (Text{}).Commented() {
+		t.Error("no text has a comment")
 	}
 }
 

@@ -62,12 +62,12 @@ func writeJSON(w io.Writer, v any) error {
 	return nil
 }
 
-// writeTable prints rows in aligned columns.
+// writeTable prints rows in aligned columns. Others may have had a word in them.
 func writeTable(w io.Writer, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
 		// A tabwriter keeps its first error for Flush.
-		_, _ = fmt.Fprintln(t, strings.TrimRight(strings.Join(r, "\t"), "\t"))
+		_, _ = fmt.Fprintln(t, printable(strings.TrimRight(strings.Join(r, "\t"), "\t")))
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write output: %w", err)

@@ -4,7 +4,9 @@
 // A policy looks for "path" by exactly that name. Guests decode JSON with libraries
 // that are less strict: some take "Path" for "path", some normalise Unicode, some do
 // not mind an underscore. So a member that is not declared must not look like one
-// that is, and no two members of an object may look alike.
+// that is, and no two members of an object may look alike unless both are declared
+// and differ in underscores or dashes. JavaScript's __proto__ has to be declared as
+// well: guests in that language put what is in it where their defaults are.
 package arguments
 
 import (
@@ -73,7 +75,7 @@ type level struct {
 	names *Names            // declared for it
 	child *Names            // declared for what comes next in it
 	seen  [][]byte          // names so far
-	loose map[string][]byte // the same by their fold, once one of them is not ASCII
+	loose map[string][]byte // the same by what they look like, once that can be another one
 }
 
 // reader reads arguments token by token, and knows where it is.
@@ -185,58 +187,67 @@ func (r *reader) name() error {
 		}
 	}
 	l := &r.levels[len(r.levels)-1]
-	if other, ok := l.add(name); !ok {
-		return fmt.Errorf("%s and %s%s look alike, so that a server may take one for the other: send one of them",
-			clip(string(other)), clip(string(name)), r.place())
-	}
-	meant, ok := l.follow(name)
-	if !ok {
+	declared, meant := l.follow(name)
+	if meant != "" {
 		return fmt.Errorf("%s%s is not declared and looks like %s, which a server may take it for: write it %s, or leave it out",
 			clip(string(name)), r.place(), clip(meant), clip(meant))
+	}
+	if !declared && string(name) == prototype {
+		return fmt.Errorf("%s%s is not declared, and a server may take what is in it for members beside it: leave it out",
+			clip(prototype), r.place())
+	}
+	if other := l.add(name, declared); other != nil {
+		return fmt.Errorf("%s and %s%s look alike, so that a server may take one for the other: send one of them",
+			clip(string(other)), clip(string(name)), r.place())
 	}
 	return nil
 }
 
-// follow sets what is declared below a name. Where the name only looks like a declared
-// one, it returns that and false.
-func (l *level) follow(name []byte) (meant string, ok bool) {
+// prototype is where a JavaScript object has the members that it lacks itself.
+const prototype = "__proto__"
+
+// follow sets what is declared below a name, and reports whether the name is declared.
+// Where it only looks like a declared one, that is returned.
+func (l *level) follow(name []byte) (declared bool, meant string) {
 	l.child = nil
 	if l.names == nil {
-		return "", true
+		return false, ""
 	}
 	below, declared := l.names.declared[string(name)]
 	if declared {
 		l.child = below
-		return "", true
+		return true, ""
 	}
 	l.child = l.names.rest
 	if usual(name) { // its own key, which costs nothing to look up
-		meant, alike := l.names.alike[string(name)]
-		return meant, !alike
+		return false, l.names.alike[string(name)]
 	}
-	meant, alike := l.names.alike[key(string(name))]
-	return meant, !alike
+	return false, l.names.alike[key(string(name))]
 }
 
-// add records a name; it returns the one before that looks like it, and false. Names
-// in ASCII look alike only where they differ in case, which was looked at before.
-func (l *level) add(name []byte) (other []byte, ok bool) {
+// add records a name; it returns the one before that looks like it, or nil. follow
+// has compared what is not declared with what is. Declared names in ASCII look alike
+// only where they differ in case, which was looked at before.
+func (l *level) add(name []byte, declared bool) (other []byte) {
 	if l.loose == nil {
-		if ascii(name) {
+		if usual(name) || declared && ascii(name) {
 			l.seen = append(l.seen, name)
-			return nil, true
+			return nil
 		}
 		l.loose = make(map[string][]byte, len(l.seen)+1)
-		for _, s := range l.seen {
+		for _, s := range l.seen { // their keys are their folds, or those of declared ones
 			l.loose[fold.Full(string(s))] = s
 		}
 	}
-	folded := fold.Full(string(name))
-	if other, dup := l.loose[folded]; dup {
-		return other, false
+	k := fold.Full(string(name))
+	if !declared {
+		k = separators.Replace(k)
 	}
-	l.loose[folded] = name
-	return nil, true
+	if other, dup := l.loose[k]; dup {
+		return other
+	}
+	l.loose[k] = name
+	return nil
 }
 
 func ascii(b []byte) bool {

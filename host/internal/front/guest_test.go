@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/mcpwasm/mcpwasm/host/internal/gate"
 	"github.com/mcpwasm/mcpwasm/host/internal/gate/gatetest"
 	"github.com/mcpwasm/mcpwasm/host/internal/gateway"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
@@ -154,9 +155,14 @@ func newTestFront(t testing.TB, cfg Config) (*Front, *testGuest) {
 // newTestFrontAt is newTestFront with a policy.
 func newTestFrontAt(t testing.TB, p gatetest.Policy, cfg Config) (*Front, *testGuest) {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
 	at := gatetest.Open()
 	at.SetPolicy(p)
+	return newTestFrontBehind(t, at, cfg)
+}
+
+func newTestFrontBehind(t testing.TB, at *gate.Gate, cfg Config) (*Front, *testGuest) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
 	gw := gateway.New(gateway.Config{Versions: Versions(), PageSize: 4, Gate: at, Log: log})
 	g := &testGuest{started: make(chan struct{}, 8), stopped: make(chan struct{}, 8)}
 	s := gateway.NewServer("test", log, nil)

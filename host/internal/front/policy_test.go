@@ -112,3 +112,57 @@ func TestWhoAsks(t *testing.T) {
 		t.Errorf("claims of another request: %v", last.Principal.Claims)
 	}
 }
+
+// TestAnsweredWithGarbage: what a client of the older era answers to the policy's own
+// question is a denial where it is no answer.
+func TestAnsweredWithGarbage(t *testing.T) {
+	asks := gatetest.Policy{Decides: func(phase cel.Phase, _ *cel.Input) cel.Decision {
+		if phase != cel.PhaseCall {
+			return cel.Decision{Verdict: cel.Allow}
+		}
+		return cel.Decision{Verdict: cel.Ask, Rule: "r", Message: "m", Asks: []cel.Question{{Rule: "r", Hash: "h", Message: "m"}}}
+	}}
+	for _, tc := range []struct{ name, answer, want string }{
+		{"error", `"error":{"code":-32601,"message":"no such method"}`, "the client refused elicitation/create: no such method"},
+		{"list", `"result":[]`, "want an object, have an array"},
+		{"text", `"result":"x"`, "want an object, have a string"},
+		{"choice", `"result":{"action":"accept","content":{"remember":true}}`, "remember: want a string"},
+		{"null content", `"result":{"action":"accept","content":null}`, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f, _ := newTestFrontAt(t, asks, Config{})
+			c := dialStdio(t, f)
+			c.initialize("2025-11-25")
+			c.send(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo"}}`)
+			question := c.read()
+			if question.Method != "elicitation/create" {
+				t.Fatalf("got %s, want a question", question.Append(nil))
+			}
+			c.send(`{"jsonrpc":"2.0","id":%s,%s}`, question.ID.JSON(), tc.answer)
+			answer := c.read()
+			result := string(answer.Answer.Result)
+			if denied := strings.Contains(result, `"mcpwasm/denied"`); denied != (tc.want != "") || !strings.Contains(result, tc.want) {
+				t.Errorf("answer = %s", answer.Append(nil))
+			}
+		})
+	}
+}
+
+// TestEndOfStdio: what policies remember of a connection ends with it.
+func TestEndOfStdio(t *testing.T) {
+	at := gatetest.Open()
+	f, _ := newTestFrontBehind(t, at, Config{})
+	c := dialStdio(t, f)
+	c.send(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo",` + meta + `}}`)
+	c.read()
+	if n := at.Sessions(); n != 1 {
+		t.Fatalf("%d sessions are remembered, want 1", n)
+	}
+	c.in.Close()
+	if err := <-c.done; err != nil {
+		t.Fatal(err)
+	}
+	if n := at.Sessions(); n != 0 {
+		t.Errorf("%d sessions are remembered", n)
+	}
+}

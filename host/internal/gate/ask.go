@@ -145,11 +145,11 @@ func readElicited(v json.RawMessage) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	chosen := false
-	if a.remember, chosen, err = content.GetString("remember"); err != nil {
+	remember, chosen, err := content.GetString("remember")
+	if err != nil {
 		return nil, fmt.Errorf("content: %w", err)
 	}
-	if chosen && !slices.Contains(remembers, a.remember) {
+	if a.remember = remember; chosen && !slices.Contains(remembers, a.remember) {
 		return nil, fmt.Errorf("content: remember: %q is no choice: want one of %s", clip(a.remember, 80), strings.Join(remembers, ", "))
 	}
 	return &a, nil

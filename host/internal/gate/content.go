@@ -5,19 +5,20 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mcpwasm/mcpwasm/internal/wire"
+	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
 // What a guest says is JSON of MCP's shapes with JSON of its own inside. Text is
-// every string in it but those that only the protocol reads. Those cannot
-// be redacted either, and neither can names of members: where a pattern matches one,
-// nothing is let through.
+// every string in it but the words that MCP itself has defined and what is binary.
+// Those cannot be redacted, and neither can names of members: where a pattern matches
+// one, nothing is let through.
 
 // protocolNames are the names of members that MCP defines; they are no text of the
 // guest's, wherever they stand.
@@ -27,12 +28,37 @@ var protocolNames = set("_meta", "action", "annotations", "arguments", "audience
 	"requestState", "requestedSchema", "required", "resource", "resultType", "role", "size", "structuredContent", "text", "title",
 	"total", "ttlMs", "type", "uri", "values")
 
-// keptNames are the members whose value is for the protocol; inside what is the
-// guest's own (freeNames) they mean nothing.
-var keptNames = set("cacheScope", "lastModified", "level", "method", "mimeType", "mode", "progressToken", "resultType", "role", "type")
+// protocolWords are what MCP has the values of members be, by the member's name. They
+// are no text there, but inside what is the guest's own (freeNames).
+var protocolWords = map[string]map[string]bool{
+	"cacheScope": set("private", "public"),
+	"level":      set("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"),
+	"method":     set("elicitation/create", "roots/list", "sampling/createMessage"),
+	"mode":       set("form", "url", "auto", "none", "required"),
+	"resultType": set(plugins.ResultComplete, plugins.ResultInputRequired),
+	"role":       set("assistant", "user"),
+	// of content, and of what a form asks for
+	"type": set("audio", "image", "resource", "resource_link", "text", "tool_result", "tool_use",
+		"array", "boolean", "integer", "null", "number", "object", "string"),
+}
+
+// isWord reports whether MCP has defined a member's value.
+func isWord(name, value string) bool {
+	if name == "lastModified" {
+		_, err := time.Parse(time.RFC3339, value)
+		return err == nil
+	}
+	return protocolWords[name][value]
+}
 
 // freeNames are the members whose value can be any JSON.
 var freeNames = set("_meta", "structuredContent", "arguments", "metadata", "input")
+
+// isFree reports whether a member's value is JSON of the guest's own. What MCP calls
+// data is, but for base64 beside a type.
+func isFree(name string, kind jsontext.Kind) bool {
+	return freeNames[name] || name == "data" && kind != '"'
+}
 
 func set(names ...string) map[string]bool {
 	m := make(map[string]bool, len(names))
@@ -47,27 +73,48 @@ func set(names ...string) map[string]bool {
 type walker struct {
 	in  *jsontext.Decoder
 	out *jsontext.Encoder
-	// text gets every string that is text and returns what stands in its place. name
-	// gets names that the guest has made up, kept the values of keptNames: neither
-	// can be replaced.
-	text       func(string) string
-	name, kept func(string) error
+	// text gets every string that is text and returns what stands in its place. fixed
+	// gets texts that cannot be replaced: names that the guest has made up, and what
+	// is in a blob. word gets the words of MCP's.
+	text        func(string) string
+	fixed, word func(string) error
+	kept        string    // the member at the top that is not the guest's
+	objects     []mcpType // of the objects outside of what is the guest's own, in their order
 }
 
-func newWalker(v json.RawMessage) *walker {
-	return &walker{in: jsontext.NewDecoder(bytes.NewReader(v), jsontext.AllowDuplicateNames(true)), kept: func(string) error { return nil }}
+// scope says where in the JSON a value is.
+type scope struct {
+	name   string   // the member's that it belongs to
+	free   bool     // in JSON of the guest's own
+	beside *mcpType // the object that it is a member of; nil in lists and in what is free
 }
 
-// value goes through one value, which belongs to a member's name; free says that it is
-// in JSON of the guest's own.
-func (w *walker) value(name string, free bool) error {
+func newWalker(v json.RawMessage, kept string) *walker {
+	return &walker{in: newDecoder(v), kept: kept, word: func(string) error { return nil }}
+}
+
+func newDecoder(v json.RawMessage) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(v), jsontext.AllowDuplicateNames(true))
+}
+
+// all goes through all of the JSON; free says that it is the guest's own.
+func (w *walker) all(v json.RawMessage, free bool) (err error) {
+	if !free {
+		if w.objects, err = mcpTypes(v); err != nil {
+			return err
+		}
+	}
+	return w.value(scope{free: free})
+}
+
+func (w *walker) value(at scope) error {
 	switch w.in.PeekKind() {
 	case '{':
-		return w.object(free)
+		return w.object(at)
 	case '[':
-		return w.array(name, free)
+		return w.array(at)
 	case '"':
-		return w.str(name, free)
+		return w.str(at)
 	}
 	v, err := w.in.ReadValue() // keeps a number as it is written
 	if err != nil || w.out == nil {
@@ -84,9 +131,13 @@ func (w *walker) token() (jsontext.Token, error) {
 	return t, err
 }
 
-func (w *walker) object(free bool) error {
+func (w *walker) object(at scope) error {
 	if _, err := w.token(); err != nil {
 		return err
+	}
+	var beside *mcpType
+	if !at.free {
+		beside, w.objects = &w.objects[0], w.objects[1:]
 	}
 	for w.in.PeekKind() != '}' {
 		t, err := w.token()
@@ -94,14 +145,13 @@ func (w *walker) object(free bool) error {
 			return err
 		}
 		name := t.String()
-		if free || !protocolNames[name] {
-			if err := w.name(name); err != nil {
+		if at.free || !protocolNames[name] {
+			if err := w.fixed(name); err != nil {
 				return err
 			}
 		}
-		// What MCP calls data is any JSON, but for base64 beside a type.
-		inside := free || freeNames[name] || name == "data" && w.in.PeekKind() != '"'
-		if err := w.value(name, inside); err != nil {
+		free := at.free || isFree(name, w.in.PeekKind())
+		if err := w.value(scope{name, free, beside}); err != nil {
 			return err
 		}
 	}
@@ -109,12 +159,13 @@ func (w *walker) object(free bool) error {
 	return err
 }
 
-func (w *walker) array(name string, free bool) error {
+func (w *walker) array(at scope) error {
 	if _, err := w.token(); err != nil {
 		return err
 	}
+	at.beside = nil
 	for w.in.PeekKind() != ']' {
-		if err := w.value(name, free); err != nil {
+		if err := w.value(at); err != nil {
 			return err
 		}
 	}
@@ -122,17 +173,20 @@ func (w *walker) array(name string, free bool) error {
 	return err
 }
 
-func (w *walker) str(name string, free bool) error {
+func (w *walker) str(at scope) error {
 	t, err := w.in.ReadToken()
 	if err != nil {
 		return err
 	}
 	s := t.String()
+	data, isBinary := at.binary(s)
 	switch {
-	case !free && name == "requestState": // is sealed before the client gets it
-	case !free && keptNames[name]:
-		err = w.kept(s)
-	case !free && w.isBinary(name, s):
+	case !at.free && at.name == w.kept && w.in.StackDepth() == 1:
+	case !at.free && isWord(at.name, s):
+		err = w.word(s)
+	case isBinary && at.beside.textual:
+		err = w.fixed(strings.ToValidUTF8(string(data), "\uFFFD"))
+	case isBinary:
 	default:
 		s = w.text(s)
 	}
@@ -142,21 +196,24 @@ func (w *walker) str(name string, free bool) error {
 	return w.out.WriteToken(jsontext.String(s))
 }
 
-// isBinary reports whether a string is the base64 of an image, of sound or of a blob,
-// which stand inside of content. Only there; at the top, data is what a log message
-// or an error says.
-func (w *walker) isBinary(name, s string) bool {
-	if name != "data" && name != "blob" || w.in.StackDepth() < 2 {
-		return false
+// binary decodes a string that stands where MCP has base64. Text there is text.
+func (at scope) binary(s string) (data []byte, ok bool) {
+	if at.beside == nil || at.free || !at.beside.hasBinary(at.name) {
+		return nil, false
 	}
-	_, err := io.Copy(io.Discard, base64.NewDecoder(base64.StdEncoding, strings.NewReader(s)))
-	return err == nil
+	data, err := base64.RawStdEncoding.DecodeString(plainBase64.Replace(strings.TrimRight(s, "=")))
+	return data, err == nil
 }
 
+// plainBase64 makes one way to write base64 of those that clients read.
+var plainBase64 = strings.NewReplacer("-", "+", "_", "/")
+
 // textOf returns every string of a guest's in JSON, a line each: texts, and names of
-// members that the guest has made up.
-func textOf(v json.RawMessage) string {
+// members that the guest has made up. kept is the member at the top that is not the
+// guest's, "" for none.
+func textOf(v json.RawMessage, kept string) string {
 	var b strings.Builder
+	b.Grow(len(v))
 	line := func(s string) string {
 		if b.Len() > 0 {
 			b.WriteByte('\n')
@@ -164,35 +221,43 @@ func textOf(v json.RawMessage) string {
 		b.WriteString(s)
 		return s
 	}
-	w := newWalker(v)
+	w := newWalker(v, kept)
 	w.text = line
-	w.name = func(s string) error {
+	w.fixed = func(s string) error {
 		line(s)
 		return nil
 	}
-	if w.value("", false) != nil {
+	if w.all(v, false) != nil {
 		return string(v) // cannot be, since it was checked; whoever looks sees more then, not less
 	}
 	return b.String()
 }
 
 // errFixed says that a redaction matched what cannot be replaced.
-var errFixed = errors.New("a redaction matches a name or a value that the protocol needs")
+var errFixed = errors.New("a redaction matches a name, a blob or a value that the protocol needs")
 
-// rewrite replaces the texts in JSON; free says that all of it is the guest's own.
-func rewrite(v json.RawMessage, free bool, replace func(string) string) (json.RawMessage, error) {
+// rewrite replaces the texts in JSON of MCP's shapes; kept is as in [textOf].
+func rewrite(v json.RawMessage, kept string, replace func(string) string) (json.RawMessage, error) {
+	return newWalker(v, kept).rewrite(v, false, replace)
+}
+
+// rewriteFree replaces the texts in JSON that is the guest's own.
+func rewriteFree(v json.RawMessage, replace func(string) string) (json.RawMessage, error) {
+	return newWalker(v, "").rewrite(v, true, replace)
+}
+
+func (w *walker) rewrite(v json.RawMessage, free bool, replace func(string) string) (json.RawMessage, error) {
 	var out bytes.Buffer
-	w := newWalker(v)
 	w.out = jsontext.NewEncoder(&out, jsontext.AllowDuplicateNames(true))
 	w.text = replace
-	w.name = func(s string) error {
+	w.fixed = func(s string) error {
 		if replace(s) != s {
 			return errFixed
 		}
 		return nil
 	}
-	w.kept = w.name
-	if err := w.value("", free); err != nil {
+	w.word = w.fixed
+	if err := w.all(v, free); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSpace(out.Bytes()), nil

@@ -22,10 +22,11 @@ func (c *Call) Answer(ctx context.Context, result wire.Object) (wire.Object, err
 	raw := result.JSON()
 	isError, _ := result.Get("isError")
 	r := &cel.Result{Kind: cel.ResultAnswer, Size: int64(len(raw)), IsError: string(isError) == "true"}
+	kept := ""
 	if kind, _, _ := result.GetString("resultType"); kind == plugins.ResultInputRequired {
-		r.Kind = cel.ResultInput
+		r.Kind, kept = cel.ResultInput, "requestState" // is sealed before the client gets it
 	}
-	r.Content = content(raw, result)
+	r.Content = content(raw, result, kept)
 	d := c.result(ctx, r)
 	if d.Verdict == cel.Deny {
 		return result, c.denied(cel.PhaseResult, d.Rule, d.Message)
@@ -39,7 +40,7 @@ func (c *Call) Answer(ctx context.Context, result wire.Object) (wire.Object, err
 		}
 		return c.emptied(result), nil
 	}
-	left, err := rewrite(raw, false, replacer(d.Redactions))
+	left, err := rewrite(raw, kept, replacer(d.Redactions))
 	if err != nil {
 		return result, c.withheld(d, err.Error())
 	}
@@ -57,7 +58,7 @@ func (c *Call) Error(ctx context.Context, e *plugins.Error) (*plugins.Error, err
 		o = o.Set("data", e.Data)
 	}
 	raw := o.JSON()
-	d := c.result(ctx, &cel.Result{Kind: cel.ResultError, Size: int64(len(raw)), IsError: true, Content: content(raw, wire.Object{})})
+	d := c.result(ctx, &cel.Result{Kind: cel.ResultError, Size: int64(len(raw)), IsError: true, Content: content(raw, wire.Object{}, "")})
 	if d.Verdict == cel.Deny {
 		return nil, c.denied(cel.PhaseResult, d.Rule, d.Message)
 	}
@@ -71,7 +72,7 @@ func (c *Call) Error(ctx context.Context, e *plugins.Error) (*plugins.Error, err
 	left := &plugins.Error{Code: e.Code, Message: replace(e.Message)}
 	if len(e.Data) > 0 {
 		var err error
-		if left.Data, err = rewrite(e.Data, true, replace); err != nil {
+		if left.Data, err = rewriteFree(e.Data, replace); err != nil {
 			return nil, c.withheld(d, err.Error())
 		}
 	}
@@ -84,7 +85,11 @@ func (c *Call) Notification(ctx context.Context, n plugins.Notification, params 
 	if c.asking() != nil {
 		return n, false
 	}
-	d := c.result(ctx, &cel.Result{Kind: cel.ResultNotification, Size: int64(len(n.Params)), Content: content(n.Params, wire.Object{})})
+	kept := ""
+	if n.Method == plugins.NotifyProgress {
+		kept = "progressToken" // is the client's, or the notification is not its
+	}
+	d := c.result(ctx, &cel.Result{Kind: cel.ResultNotification, Size: int64(len(n.Params)), Content: content(n.Params, wire.Object{}, kept)})
 	if d.Verdict == cel.Deny {
 		return n, false
 	}
@@ -101,7 +106,7 @@ func (c *Call) Notification(ctx context.Context, n plugins.Notification, params 
 		n.Params = only(params, "progressToken", "progress", "total", "level", "message", "data").JSON()
 		return n, true
 	}
-	left, err := rewrite(n.Params, false, replace)
+	left, err := rewrite(n.Params, kept, replace)
 	n.Params = left
 	return n, err == nil
 }
@@ -119,9 +124,10 @@ func (c *Call) result(ctx context.Context, r *cel.Result) cel.Decision {
 	return d
 }
 
-// content says lazily what is in a result: most policies never ask.
-func content(raw json.RawMessage, result wire.Object) func() ([]string, string) {
-	return sync.OnceValues(func() ([]string, string) { return typesOf(result), textOf(raw) })
+// content says lazily what is in a result: most policies never ask. kept is the member
+// that is not the guest's.
+func content(raw json.RawMessage, result wire.Object, kept string) func() ([]string, string) {
+	return sync.OnceValues(func() ([]string, string) { return typesOf(result), textOf(raw, kept) })
 }
 
 // withheld is the denial of something that could not be redacted.

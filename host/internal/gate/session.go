@@ -80,6 +80,13 @@ func (t *sessions) sweepLocked(now time.Time) {
 	}
 }
 
+// Sessions returns how many sessions are remembered.
+func (g *Gate) Sessions() int {
+	g.sessions.mu.Lock()
+	defer g.sessions.mu.Unlock()
+	return len(g.sessions.byKey)
+}
+
 // CloseSession forgets a session. Calls that are running in it go on with what it
 // knew.
 func (g *Gate) CloseSession(key string) {

@@ -279,3 +279,75 @@ func TestApprovals(t *testing.T) {
 		}
 	}
 }
+
+// TestLabelsWhileDeciding: a decision that was made before the session got labels is
+// made again.
+func TestLabelsWhileDeciding(t *testing.T) {
+	var b *testbed
+	decided := 0
+	b = newTestbed(t, gatetest.Policy{Decides: func(_ cel.Phase, in *cel.Input) cel.Decision {
+		switch {
+		case in.Result != nil:
+			return cel.Decision{Verdict: cel.Allow, Labels: []string{"x:new"}}
+		case in.Effect == nil:
+			return cel.Decision{Verdict: cel.Allow}
+		case slices.Contains(in.Session.Labels, "x:new"):
+			return cel.Decision{Verdict: cel.Deny, Message: "no longer"}
+		}
+		if decided++; decided == 1 {
+			if err := b.run(call(plain), "while it is decided"); err != nil {
+				t.Error(err)
+			}
+		}
+		return cel.Decision{Verdict: cel.Allow}
+	}}, nil)
+	c := b.open(call(plain))
+	if err := c.Decide(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Effect(t.Context(), post, nil); err == nil {
+		t.Error("what was decided without the label holds")
+	}
+}
+
+// TestKeptForNobody: nothing is kept for good for somebody who is never known again.
+func TestKeptForNobody(t *testing.T) {
+	kept := openStore(t)
+	b := newTestbed(t, gatetest.Policy{Decides: asks}, kept)
+	r := call(plain)
+	r.Transport = gate.TransportHTTP
+	_, _, state := question(t, b.decide(r))
+	if err := b.decide(retry(r, state, always)); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := gate.Approvals(t.Context(), kept); err != nil || len(all) > 0 {
+		t.Errorf("approvals = %+v, %v", all, err)
+	}
+}
+
+// TestLargeInputs: what does not fit into a state is not asked in between.
+func TestLargeInputs(t *testing.T) {
+	b := newTestbed(t, gatetest.Policy{Decides: asks}, nil)
+	for size, want := range map[int]string{1 << 10: "input_required", 1 << 20: "too large to ask in between"} {
+		r := call(plain)
+		r.Params = r.Params.Set("inputResponses", wire.Object{}.SetString("a", strings.Repeat("x", size)).JSON())
+		if err := b.decide(r); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bytes: %.200v, want %q", size, err, want)
+		}
+	}
+}
+
+// TestSetPolicy: the next decision is the new policy's, in a call that runs as well.
+func TestSetPolicy(t *testing.T) {
+	b := newTestbed(t, gatetest.Policy{}, nil)
+	c := b.open(call(plain))
+	if err := c.Decide(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.gate.SetPolicy(gatetest.Policy{Decides: func(cel.Phase, *cel.Input) cel.Decision {
+		return cel.Decision{Verdict: cel.Deny, Message: "no longer"}
+	}})
+	if c.Effect(t.Context(), post, nil) == nil || b.decide(call(plain)) == nil {
+		t.Error("the policy before decides")
+	}
+}

@@ -256,6 +256,22 @@ func TestURIsInNormalForm(t *testing.T) {
 	})
 }
 
+// TestErrorsAreDecided: a guest's error is something that it says.
+func TestErrorsAreDecided(t *testing.T) {
+	guest := newGuest("a")
+	guest.answers[plugins.MethodCallTool] = func(wire.Object) string { return `{"error":{"code":7,"message":"SECRET"}}` }
+	g := withPolicy(t, func(phase cel.Phase, in *cel.Input) cel.Decision {
+		if phase == cel.PhaseResult && in.Result.Kind == cel.ResultError {
+			return deny
+		}
+		return allow
+	}, false, map[string]Guest{"a": guest})
+	a := ask(t, g, plugins.MethodCallTool, `{"name":"run"}`)
+	if a.Error != nil || !strings.Contains(string(a.Result), "Denied by the policy (rule no)") {
+		t.Errorf("answer = %s %v", a.Result, a.Error)
+	}
+}
+
 // TestForwardedIsDecided: the guest gets the very bytes that were decided on.
 func TestForwardedIsDecided(t *testing.T) {
 	const args = `{ "b":1e400,"a":"\u00e9é","n":9007199254740993 ,"z":{"z":[ ]}}`
@@ -310,7 +326,10 @@ func TestRedaction(t *testing.T) {
 		{"image", `{"result":{"content":[{"type":"image","data":"` + image + `","mimeType":"image/png"}]}}`,
 			`{"content":[{"type":"image","data":"` + image + `","mimeType":"image/png"}],"resultType":"complete"}`, `[redacted]`},
 		{"image that is none", `{"result":{"content":[{"type":"image","data":"it is key1!","mimeType":"image/png"}]}}`, `"data":"it is [redacted]!"`, `[redacted]`},
-		{"type", `{"result":{"content":[{"type":"key1"}]}}`, `a value that the protocol needs`, `[redacted]`},
+		{"type that is none", `{"result":{"content":[{"type":"key1"}]}}`, `{"content":[{"type":"[redacted]"}],"resultType":"complete"}`, `[redacted]`},
+		{"state that nobody seals", `{"result":{"content":[],"requestState":"key1"}}`, `{"content":[],"requestState":"[redacted]","resultType":"complete"}`, `[redacted]`},
+		{"blob of text", `{"result":{"content":[{"type":"resource","resource":{"uri":"x:","blob":"` + image + `","mimeType":"text/plain"}}]}}`,
+			`Denied by the policy (rule tidy): a redaction matches a name, a blob`, `[redacted]`},
 		{"meta", `{"result":{"content":[],"_meta":{"x":"key1"}}}`, `"_meta":{"x":"[redacted]",`, `[redacted]`},
 		{"escaped", `{"result":{"content":[{"type":"text","text":"\u006bey1"}]}}`, `"text":"[redacted]"`, `[redacted]`},
 		{"protocol error", `{"error":{"code":-7,"message":"no key1","data":{"a":"key2","type":"key3"}}}`,
@@ -372,7 +391,7 @@ func TestResultInput(t *testing.T) {
 	ask(t, g, plugins.MethodCallTool, `{"name":"run"}`)
 	types, text := r.Content()
 	if r.Kind != cel.ResultAnswer || !r.IsError || r.Size < 200 ||
-		!slices.Equal(types, []string{"text", "image", "resource", "structured"}) || text != "one\ntwo\n\nx:y\nthree\nfour\nm\nfive" {
+		!slices.Equal(types, []string{"text", "image", "resource", "structured"}) || text != "one\nimage/png\ntwo\n\nx:y\nthree\nfour\nm\nfive" {
 		t.Errorf("result = %+v, types %v, text %q", r, types, text)
 	}
 }
