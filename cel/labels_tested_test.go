@@ -3,6 +3,7 @@ package cel
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	celgo "cel.dev/cel-go/cel"
@@ -73,5 +74,24 @@ func TestUnknownLabelIsAProblem(t *testing.T) {
 	const want = `policy.yaml:9:12: private: unknown label "reads:privat": did you mean "reads:private"?`
 	if err == nil || err.Error() != want {
 		t.Errorf("err = %v, want %s", err, want)
+	}
+}
+
+// TestLabels: a policy knows the labels that it declares beside the well-known ones.
+func TestLabels(t *testing.T) {
+	p, err := Parse("p.yaml", []byte("labels: [reads:hr]\nrules: [{name: a, on: call, then: deny}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"flow:allowed", "reads:hr", "reads:private", "sink:external", "source:untrusted"}
+	if got := p.Labels(); !slices.Equal(got, want) {
+		t.Errorf("have %q, want %q", got, want)
+	}
+	for label, want := range map[string]string{
+		"reads:hr": "", "reads:hrr": `unknown label "reads:hrr": did you mean "reads:hr"?`, "hr": `"hr" is no label`,
+	} {
+		if err := p.CheckLabel(label); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: have %v, want %q", label, err, want)
+		}
 	}
 }

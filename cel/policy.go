@@ -108,6 +108,14 @@ func (p *Policy) Rules() []Rule {
 	return rules
 }
 
+// Labels are those that the policy knows, in ascending order: the well-known ones and
+// those that it declares. Nothing that it says is about any other.
+func (p *Policy) Labels() []string { return slices.Clone(p.source.labels) }
+
+// CheckLabel refuses a label that is not among [Policy.Labels]; the error has the
+// nearest one.
+func (p *Policy) CheckLabel(label string) error { return checkLabel(label, p.source.labels) }
+
 // ListsVary reports whether a list may differ from one principal to the next.
 func (p *Policy) ListsVary() bool {
 	return slices.ContainsFunc(p.rules, func(r *rule) bool { return r.variesList() })

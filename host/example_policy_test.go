@@ -38,7 +38,9 @@ rules:
 
 	fmt.Println(greet(ctx, h, "Ada"))
 	fmt.Println(greet(ctx, h, "EVE"))
-	h.SetPolicy(cel.Default())
+	if err := h.SetPolicy(cel.Default()); err != nil {
+		fmt.Println(err) // servers have labels that it does not know
+	}
 	fmt.Println(greet(ctx, h, "EVE"))
 	// Output:
 	// Hello, Ada!

@@ -5,7 +5,9 @@ import (
 	"fmt"
 
 	"github.com/mcpwasm/mcpwasm/cel"
+	"github.com/mcpwasm/mcpwasm/host/capability"
 	"github.com/mcpwasm/mcpwasm/host/internal/gate"
+	"github.com/mcpwasm/mcpwasm/plugins"
 )
 
 // PolicyInput is the name of the host's own question among a result's inputRequests
@@ -19,6 +21,18 @@ type Facts struct {
 	Tools []*cel.Tool
 	// Labels are the operator's, by the tool's name.
 	Labels map[string][]string
+	// Problems are what the operator grants, labels or tags of tools and prompts that
+	// the server does not have. It cannot be served so.
+	Problems plugins.GrantProblems
+
+	granted capability.Config
+}
+
+// EffectLabels are the labels that an effect has by the operator's word about the
+// grants: policies see them beside those of the tool. The error says why the effect is
+// denied whatever the policy says.
+func (f Facts) EffectLabels(e *cel.Effect) ([]string, error) {
+	return capability.LabelsOf(f.granted, e)
 }
 
 // FactsOf returns what policies know of a server. What it offers is taken from its
@@ -30,9 +44,9 @@ func FactsOf(ctx context.Context, c Config, s Server) (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
-	definitions := s.Definitions
-	if s.Manifest == nil && artifact.Manifest != nil {
-		definitions = &artifact.Manifest.Definitions
+	manifest, definitions := s.Manifest, s.Definitions
+	if manifest == nil && artifact.Manifest != nil {
+		manifest, definitions = artifact.Manifest, &artifact.Manifest.Definitions
 	}
 	if definitions == nil {
 		m, err := Describe(ctx, c, artifact.Wasm)
@@ -42,9 +56,14 @@ func FactsOf(ctx context.Context, c Config, s Server) (Facts, error) {
 		definitions = &m.Definitions
 	}
 	a := about(s, artifact.Digest, s.Grants)
-	seen, err := gate.NewServer(a).Define(definitions)
+	server := gate.NewServer(a)
+	seen, err := server.Define(definitions)
 	if err != nil {
 		return Facts{}, fmt.Errorf("definitions: %w", err)
 	}
-	return Facts{Server: &a.Server, Tools: seen.Tools(), Labels: s.Labels.Tools}, nil
+	problems := append(capability.CheckTools(s.Grants, definitions), server.Check(definitions)...)
+	return Facts{
+		Server: &a.Server, Tools: seen.Tools(), Labels: s.Labels.Tools, Problems: problems,
+		granted: capability.Config{Grants: s.Grants, Manifest: manifest, Labels: s.Labels.Grants},
+	}, nil
 }

@@ -79,7 +79,9 @@ func TestDecidedIsForwarded(t *testing.T) {
 	c := newStdioClient(t, h)
 	for _, tc := range forwarded {
 		t.Run(tc.name, func(t *testing.T) {
-			h.SetPolicy(echoPolicy(t, tc.when))
+			if err := h.SetPolicy(echoPolicy(t, tc.when)); err != nil {
+				t.Fatal(err)
+			}
 			send(t, c, echoCall(tc.args))
 			var m struct {
 				Result struct {

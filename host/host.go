@@ -97,6 +97,10 @@ func DeniedEffect(r slog.Record) (*cel.Input, bool) { return gate.DeniedEffect(r
 // error, in the attribute "line" at level Info.
 const LogStderr = "stderr"
 
+// LogAsks is an attribute of records about what the policy denied since nobody could be
+// asked; its value is true.
+const LogAsks = gate.LogAsks
+
 // HTTPOptions are the settings of [Host.Handler]. The zero value is safe.
 type HTTPOptions struct {
 	// AllowedOrigins may be sent by browsers beside the endpoint's own origin,
@@ -204,8 +208,9 @@ type Host struct {
 	backend *wasm.Backend
 	cache   gateway.Cache
 
-	mu      sync.Mutex // held while the set of servers changes
+	mu      sync.Mutex // held while the set of servers changes, or the policy
 	entries []entry
+	policy  *cel.Policy // in force
 	closed  bool
 	retired sync.WaitGroup
 }
@@ -218,10 +223,14 @@ type entry struct {
 }
 
 // New opens a host's servers. The error is about the configuration or the cache
-// directory; a server that cannot be opened is reported by [Host.Status]
+// directory, a [LabelProblems] where servers have labels that the policy does not know; a server that cannot be opened is reported by [Host.Status]
 // and does not keep the others from serving. The caller must Close the host.
 func New(ctx context.Context, c Config) (*Host, error) {
 	if err := checkServers(c.Servers, c.Prefix); err != nil {
+		return nil, err
+	}
+	c.Policy = orDefault(c.Policy)
+	if err := CheckLabels(c.Policy, c.Servers); err != nil {
 		return nil, err
 	}
 	log := c.Logger
@@ -245,8 +254,8 @@ func New(ctx context.Context, c Config) (*Host, error) {
 	if c.Version == "" {
 		c.Version = "0"
 	}
-	h := &Host{cfg: c, log: log, backend: wasm.New(wasm.Config{CacheDir: subdir(c.CacheDir, "code"), Compile: c.Compile}), cache: cache}
-	h.gate = gate.New(gate.Config{Policy: orDefault(c.Policy), Sealer: sealer, Store: c.Store, Shared: c.StateKey != nil, Log: log})
+	h := &Host{cfg: c, log: log, backend: wasm.New(wasm.Config{CacheDir: subdir(c.CacheDir, "code"), Compile: c.Compile}), cache: cache, policy: c.Policy}
+	h.gate = gate.New(gate.Config{Policy: c.Policy, Sealer: sealer, Store: c.Store, Shared: c.StateKey != nil, Log: log})
 	h.gateway = gateway.New(gateway.Config{Prefix: c.Prefix, Versions: front.Versions(), PageSize: c.PageSize, Gate: h.gate, Log: log,
 		Info: wire.Object{}.SetString("name", "mcpwasm").SetString("version", c.Version).JSON()})
 	h.front = front.New(front.Config{Gateway: h.gateway, Log: log, MaxMessageBytes: c.MaxMessageBytes,
@@ -362,18 +371,39 @@ func (h *Host) CallTool(ctx context.Context, tool string, arguments any) (json.R
 
 // Reload replaces the host's servers. Those whose entry and module are the same
 // as before go on as they are; calls in flight at the others are finished first.
-// After an error the servers are as before.
+// After an error the servers are as before; it is a [LabelProblems] where they have
+// labels that the policy does not know.
 func (h *Host) Reload(ctx context.Context, list []Server) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.replace(ctx, list, h.policy)
+}
+
+// Replace is [Host.Reload] and [Host.SetPolicy] in one, for servers and a policy that
+// were written for each other: nil is [cel.Default]. After an error both are as before.
+func (h *Host) Replace(ctx context.Context, list []Server, p *cel.Policy) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.replace(ctx, list, orDefault(p))
+}
+
+// replace puts servers and a policy in force: first the policy, so that no server is
+// ever served by one that was not written for it. h.mu is held.
+func (h *Host) replace(ctx context.Context, list []Server, p *cel.Policy) error {
 	if err := checkServers(list, h.cfg.Prefix); err != nil {
 		return err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	if err := CheckLabels(p, list); err != nil {
+		return err
+	}
 	if h.closed {
 		return errors.New("the host is closed")
 	}
+	before := h.policy
+	h.decideBy(p)
 	entries := h.open(ctx, list)
 	if err := ctx.Err(); err != nil {
+		h.decideBy(before)
 		h.retire(newServers(entries, h.entries))
 		return err
 	}

@@ -11,8 +11,36 @@ import (
 )
 
 // SetPolicy has every decision from now on made by p, in calls that are running as
-// well; nil is [cel.Default]. Clients are told that lists have changed.
-func (h *Host) SetPolicy(p *cel.Policy) { h.gateway.SetPolicy(orDefault(p)) }
+// well; nil is [cel.Default]. Clients are told that lists have changed. The error is a
+// [LabelProblems] where servers have labels that p does not know; the policy is then as
+// before. [Host.Replace] changes both at once.
+func (h *Host) SetPolicy(p *cel.Policy) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p = orDefault(p)
+	if err := CheckLabels(p, configs(h.entries)); err != nil {
+		return err
+	}
+	h.decideBy(p)
+	return nil
+}
+
+// decideBy puts a policy in force. h.mu is held.
+func (h *Host) decideBy(p *cel.Policy) {
+	if p != h.policy {
+		h.policy = p
+		h.gateway.SetPolicy(p)
+	}
+}
+
+// configs are the servers of entries as they were configured.
+func configs(entries []entry) []Server {
+	list := make([]Server, len(entries))
+	for i, e := range entries {
+		list[i] = e.config
+	}
+	return list
+}
 
 func orDefault(p *cel.Policy) *cel.Policy {
 	if p == nil {

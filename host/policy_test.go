@@ -99,7 +99,9 @@ func TestSetPolicy(t *testing.T) {
 		Servers: []host.Server{{Name: "everything", Source: guest(t, "everything")}}})
 	mustSay(t, h, "test_simple_text", nil, "A plain text result.")
 	nothing := policy(t, "  - {name: nothing, on: [list, call], then: deny, message: Closed for today.}\n")
-	h.SetPolicy(nothing)
+	if err := h.SetPolicy(nothing); err != nil {
+		t.Fatal(err)
+	}
 	mustFail(t, h, "test_simple_text", nil, "Denied by the policy (rule nothing): Closed for today.")
 	if a, err := h.Call(t.Context(), plugins.MethodListTools, nil, nil); err != nil || !bytes.Contains(a.Result, []byte(`"tools":[]`)) {
 		t.Errorf("list = %s %v", a.Result, err)
@@ -107,7 +109,9 @@ func TestSetPolicy(t *testing.T) {
 	if !strings.Contains(log.String(), `msg="denied by the policy" phase=call server=everything tool=test_simple_text method=tools/call rule=nothing`) {
 		t.Errorf("log: %s", &log)
 	}
-	h.SetPolicy(nil) // the default
+	if err := h.SetPolicy(nil); err != nil { // the default
+		t.Fatal(err)
+	}
 	mustSay(t, h, "test_simple_text", nil, "A plain text result.")
 }
 
@@ -129,7 +133,9 @@ func TestSetPolicyUnderCalls(t *testing.T) {
 	}
 	all.Go(func() {
 		for i := range 50 {
-			h.SetPolicy([]*cel.Policy{closed, open1}[i%2])
+			if err := h.SetPolicy([]*cel.Policy{closed, open1}[i%2]); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 	all.Wait()

@@ -37,7 +37,7 @@ func (g *gate) may(ctx context.Context, path string, write bool) error {
 	if below(path, plugins.ScratchPath) {
 		return nil
 	}
-	m := g.set.mountOf(path)
+	m := mountOf(g.set.held.Mounts, path)
 	if write {
 		if err := g.mayWrite(path, m); err != nil {
 			return err
@@ -92,11 +92,11 @@ func (g *gate) permission(path string, write bool, m *plugins.MountGrant) *effec
 }
 
 // mountOf returns the grant that a guest's path is under, or nil.
-func (s *Set) mountOf(path string) *plugins.MountGrant {
+func mountOf(held []plugins.MountGrant, path string) *plugins.MountGrant {
 	var found *plugins.MountGrant
-	for i, m := range s.held.Mounts {
+	for i, m := range held {
 		if below(path, m.Path) && (found == nil || len(m.Path) > len(found.Path)) {
-			found = &s.held.Mounts[i]
+			found = &held[i]
 		}
 	}
 	return found

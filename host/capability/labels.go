@@ -6,11 +6,35 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/host/capability/egress"
 	"github.com/mcpwasm/mcpwasm/internal/nearest"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
+
+// LabelsOf returns the labels that an effect of a server has, as the policy is asked
+// about it: those of what stands in front of it. c is read for Labels, Grants and
+// Manifest. The error is that of an effect that is denied before the policy is asked.
+func LabelsOf(c Config, e *cel.Effect) ([]string, error) {
+	switch {
+	case e.Kind == cel.EffectHTTP && e.HTTP != nil:
+		return egress.Labels(c.Labels.HTTP, e.HTTP)
+	case e.Kind == cel.EffectFile && e.File != nil:
+		held := c.Grants
+		if asked := asks(c.Manifest); asked != nil {
+			held, _ = held.Narrow(asked)
+		}
+		if m := mountOf(held.Mounts, e.File.Path); m != nil {
+			return c.Labels.Mounts[m.Path], nil
+		}
+	case e.Kind == cel.EffectKV:
+		return c.Labels.KV, nil
+	case e.Kind == cel.EffectSecret && e.Secret != nil:
+		return c.Labels.Secrets[e.Secret.Name], nil
+	}
+	return nil, nil
+}
 
 // checkLabels finds labels of what was not granted: an operator who misspells a path
 // would take for private what the policy knows nothing about.

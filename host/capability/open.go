@@ -87,12 +87,9 @@ func Open(ctx context.Context, c Config) (*Set, error) {
 // narrow takes away what the package does not ask for, and returns what it asks
 // for: nil without a manifest.
 func (s *Set) narrow(c Config) *plugins.Requests {
-	if c.Manifest == nil {
-		return nil
-	}
-	asked := c.Manifest.Capabilities
+	asked := asks(c.Manifest)
 	if asked == nil {
-		asked = &plugins.Requests{}
+		return nil
 	}
 	var withheld, names []string
 	s.held, withheld = c.Grants.Narrow(asked)
@@ -104,6 +101,17 @@ func (s *Set) narrow(c Config) *plugins.Requests {
 		s.log.Warn("granted in vain", "grant", w)
 	}
 	return asked
+}
+
+// asks is what a package asks for, nil where there is no manifest.
+func asks(m *plugins.Manifest) *plugins.Requests {
+	switch {
+	case m == nil:
+		return nil
+	case m.Capabilities == nil:
+		return &plugins.Requests{}
+	}
+	return m.Capabilities
 }
 
 // openMounts checks all folders that were granted, and opens those that are
@@ -247,19 +255,23 @@ func (s *Set) Authority(c effect.Call) *runtime.Authority {
 
 // Check refuses grants for tools that the server does not have.
 func (s *Set) Check(d *plugins.Definitions) error {
+	if problems := CheckTools(s.held, d); len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// CheckTools finds grants for tools that a server does not have.
+func CheckTools(g plugins.Grants, d *plugins.Definitions) (problems plugins.GrantProblems) {
 	var known []string
 	for _, t := range d.Tools.Items {
 		known = append(known, t.Key)
 	}
-	var problems plugins.GrantProblems
-	for _, name := range slices.Sorted(maps.Keys(s.held.Tools)) {
+	for _, name := range slices.Sorted(maps.Keys(g.Tools)) {
 		if _, ok := d.Tools.Find(name); !ok {
 			problems = append(problems, &plugins.GrantProblem{Path: "grants.tools." + name,
 				Err: fmt.Errorf("the server has no tool %q%s", name, nearest.Hint(name, known))})
 		}
-	}
-	if len(problems) == 0 {
-		return nil
 	}
 	return problems
 }

@@ -126,7 +126,8 @@ func (a approver) answer(ctx context.Context, q question) (json.RawMessage, erro
 var words = map[string]string{"once": "[o]nce", "session": "[s]ession", "always": "[a]lways"}
 
 // ask shows a question on the terminal and returns how long the yes holds, "" for a
-// no. Whatever is no choice is asked again; the end of the input is a no.
+// no. Whatever is no choice is asked again, with what to answer; the end of the input is
+// a no.
 func (q question) ask(ctx context.Context, s Streams) (string, error) {
 	var offer []string
 	for _, c := range q.choices {
@@ -148,7 +149,19 @@ func (q question) ask(ctx context.Context, s Streams) (string, error) {
 		if remember, ok := q.choice(line); ok {
 			return remember, nil
 		}
+		_, _ = fmt.Fprintf(out, "%s is no answer: type %s\n", printable(oneLine(strings.TrimSpace(line), 20)), q.letters())
 	}
+}
+
+// letters are what can be typed.
+func (q question) letters() string {
+	var letters []string
+	for _, c := range q.choices {
+		if _, ok := words[c]; ok {
+			letters = append(letters, c[:1])
+		}
+	}
+	return list(append(letters, "n"), "or")
 }
 
 // terminal is where whoever sits at standard input reads: standard error, unless that

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mcpwasm/mcpwasm/host"
 )
 
 func TestPolicyQuestion(t *testing.T) {
@@ -65,6 +68,9 @@ func TestAsk(t *testing.T) {
 			if n := strings.Count(out.String(), "Allow it? [o]nce, [a]lways, [N]o: "); n != tt.asked {
 				t.Errorf("asked %d times, want %d", n, tt.asked)
 			}
+			if n := strings.Count(out.String(), " is no answer: type o, a or n\n"); n != tt.asked-1 {
+				t.Errorf("said %d times what to type, want %d", n, tt.asked-1)
+			}
 			if strings.Contains(out.String(), "\x1b") {
 				t.Error("what was asked could move the cursor")
 			}
@@ -104,7 +110,7 @@ func TestDeniedBy(t *testing.T) {
 	tests := []struct{ name, result, hint string }{
 		{"call", `{"isError":true,` + text + `,"_meta":{"mcpwasm/denied":{"rule":"r","phase":"call"}}}`, "mcpwasm policy explain"},
 		{"question", `{"isError":true,` + text + `,"_meta":{"mcpwasm/denied":{"rule":"r","phase":"call","asks":true}}}`, "--approve"},
-		{"result", `{"isError":true,` + text + `,"_meta":{"mcpwasm/denied":{"rule":"r","phase":"result"}}}`, "--on result --input FILE"},
+		{"result", `{"isError":true,` + text + `,"_meta":{"mcpwasm/denied":{"rule":"r","phase":"result"}}}`, "mcpwasm policy explain p.yaml --on result --server s --tool t --input FILE"},
 		{"a tool's error", `{"isError":true,` + text + `}`, ""},
 		{"no error", `{` + text + `,"_meta":{"mcpwasm/denied":{"rule":"r","phase":"call"}}}`, ""},
 	}
@@ -117,7 +123,9 @@ func TestDeniedBy(t *testing.T) {
 			if !ok {
 				return
 			}
-			f := classify(d.failure("mcpwasm policy explain …"))
+			guest := guestFlags{policy: policyFlags{path: "p.yaml"}}
+			explain := guest.explainCommand(&opened{server: host.Server{Name: "s"}}, "s", d.on(), "t", json.RawMessage(`{"a":1}`))
+			f := classify(d.failure(explain))
 			if f.code != ExitTool || !strings.Contains(f.hint, tt.hint) || f.Error() != "Denied by the policy (rule r): no" {
 				t.Errorf("have %d %q %q", f.code, f.Error(), f.hint)
 			}
@@ -132,5 +140,27 @@ func TestQuoted(t *testing.T) {
 		if got := quoted(text); got != want {
 			t.Errorf("%s: have %s, want %s", text, got, want)
 		}
+	}
+}
+
+// TestUnasked finds in the host's log what was denied for want of somebody to ask: the
+// tool tells it in its own words, if at all.
+func TestUnasked(t *testing.T) {
+	for _, asks := range []bool{true, false} {
+		tail := &stderrTail{}
+		log := slog.New(tailHandler{slog.NewTextHandler(io.Discard, nil), tail, false}).With("server", "hello")
+		if asks {
+			log.Warn("denied by the policy", host.LogAsks, true)
+		}
+		log.Warn("denied by the policy", "rule", "r")
+		if tail.hasUnasked() != asks {
+			t.Errorf("asks %v: have %v", asks, tail.hasUnasked())
+		}
+	}
+	if f := classify(hinted(&failure{ExitTool, errors.New("no"), ""}, howToAnswer)); f.hint != howToAnswer {
+		t.Errorf("have %q", f.hint)
+	}
+	if err := hinted(nil, howToAnswer); err != nil {
+		t.Error(err)
 	}
 }

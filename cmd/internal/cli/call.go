@@ -31,7 +31,8 @@ input for "-", and prints its result: text as text, structured content as JSON.
 With --output json it prints the complete result as the server gave it. The exit
 code is 4 when the tool reports an error, or the policy denies the call.
 
-Where a rule of the policy asks, the question is put on the terminal. Elsewhere it
+The policy is that of --policy, else that of the configuration, whatever is called, else
+the shipped one. Where a rule asks, the question is put on the terminal. Elsewhere it
 counts as a no, unless --approve answers it.`,
 		Example:           `  mcpwasm call hello.wasm greet '{"name":"you"}'`,
 		Args:              takes(2, 3, "a NAME, a REFERENCE or a .wasm file, and the name of a tool"),
@@ -59,9 +60,12 @@ counts as a no, unless --approve answers it.`,
 			if out.json() {
 				err = writeJSON(s.Out, result)
 			}
-			return errors.Join(d.failure(guest.explainCommand(h, own[0], cel.PhaseCall, own[1], arguments)), err)
+			return errors.Join(d.failure(guest.explainCommand(h, own[0], d.on(), own[1], arguments)), err)
 		}
 		err = printResult(s, own[1], result, out.json())
+		if stderr.hasUnasked() {
+			err = hinted(err, howToAnswer)
+		}
 		if denied := stderr.firstDenied(); denied != nil {
 			err = explained(err, guest.explainCommand(h, own[0], cel.PhaseEffect, own[1], arguments), denied)
 		}

@@ -45,14 +45,22 @@ func deniedBy(raw json.RawMessage) (denial, bool) {
 	return d, true
 }
 
+// howToAnswer is the hint where somebody would have had to be asked.
+const howToAnswer = "call it on a terminal, which is asked then, or with --approve, which says yes once"
+
+// on is the phase to explain: a tool that is hidden cannot be called.
+func (d denial) on() cel.Phase {
+	if d.phase == cel.PhaseResult {
+		return d.phase
+	}
+	return cel.PhaseCall
+}
+
 // failure says that a call was denied, and how to find out why.
 func (d denial) failure(explain string) error {
 	hint := explain
-	if d.phase != cel.PhaseCall && d.phase != cel.PhaseList {
-		hint = "mcpwasm policy explain --on " + string(d.phase) + " --input FILE says how such a thing is decided"
-	}
 	if d.asks {
-		hint = "call it on a terminal, which is asked then, or with --approve, which says yes once"
+		hint = howToAnswer
 	}
 	return &failure{ExitTool, errors.New(d.text), hint}
 }
@@ -75,12 +83,23 @@ func (f *guestFlags) explainCommand(o *opened, source string, on cel.Phase, tool
 		words = append(words, "--on", string(on), "--server", o.server.Name)
 	}
 	words = append(words, "--tool", quoted(tool))
+	if on == cel.PhaseResult { // which people have to write
+		return strings.Join(words, " ") + " --input FILE, with the result in FILE"
+	}
 	if len(arguments) > maxShownArguments {
 		words = append(words, "--args", "…")
 	} else if len(arguments) > 0 && on != cel.PhaseList {
 		words = append(words, "--args", quoted(string(arguments)))
 	}
 	return strings.Join(words, " ")
+}
+
+// hinted adds a hint to a tool's failure that has none.
+func hinted(err error, hint string) error {
+	if f, ok := errors.AsType[*failure](err); ok && f.hint == "" {
+		f.hint = hint
+	}
+	return err
 }
 
 // explained adds to a tool's failure how the policy decided on an effect that it denied

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -90,7 +91,8 @@ func registerEnv(cmd *cobra.Command, env *[]string) {
 type opened struct {
 	*host.Host
 	server host.Server
-	local  bool // it is a file or folder of this machine
+	local  bool         // it is a file or folder of this machine
+	file   *config.File // the configuration
 	// policy is the one in force, policyFile its file, "" for the shipped one.
 	policy     *cel.Policy
 	policyFile string
@@ -103,7 +105,7 @@ func (f *guestFlags) open(ctx context.Context, s Streams, c host.Config, source 
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{server: chosen.server, local: chosen.file == nil, policyFile: f.policy.in(chosen.file)}
+	o := &opened{server: chosen.server, local: chosen.local, file: chosen.file, policyFile: f.policy.in(chosen.file)}
 	if len(guestArgs) > 0 {
 		o.server.Args = guestArgs
 	}
@@ -115,12 +117,26 @@ func (f *guestFlags) open(ctx context.Context, s Streams, c host.Config, source 
 	}
 	o.policy = c.Policy
 	if o.Host, err = host.New(ctx, c); err != nil {
-		return nil, err
+		return nil, atLabels(o.file, err)
 	}
 	if err := firstError(ctx, o.Host, c.Servers); err != nil {
-		return nil, &failure{ExitInput, errors.Join(byFlag(o.server.Grants, err), o.Close()), ""}
+		return nil, &failure{ExitInput, errors.Join(o.placed(err), o.Close()), ""}
 	}
 	return o, nil
+}
+
+// placed names the place of what is wrong with grants: a line of the configuration
+// where the server stands there, or else a flag.
+func (o *opened) placed(err error) error {
+	problems := grantProblems(err)
+	if len(problems) == 0 || o.local || !o.file.Has(o.server.Name) {
+		return byFlag(o.server.Grants, err)
+	}
+	var all config.Errors
+	for _, p := range problems {
+		all = append(all, o.file.At("servers."+o.server.Name+"."+p.Path, p.Err))
+	}
+	return all
 }
 
 // limit applies the flags that have nothing to do with what the server may do.
@@ -140,7 +156,8 @@ func (f *guestFlags) limit(s *host.Server) {
 type chosen struct {
 	server  host.Server
 	guarded []string     // the files that decide what it is
-	file    *config.File // nil where no configuration was read
+	file    *config.File // the configuration
+	local   bool         // it is a file or folder of this machine
 }
 
 // choose gets the server that a source names. What has been approved is taken as it
@@ -151,8 +168,12 @@ func (f *guestFlags) choose(ctx context.Context, s Streams, c host.Config, sourc
 		return chosen{}, err
 	}
 	if src.Local() {
+		file, err := f.configuration(s)
+		if err != nil {
+			return chosen{}, err
+		}
 		server, path, err := f.local(ctx, source)
-		return chosen{server, []string{path}, nil}, err
+		return chosen{server, append(guarded(file), path), file, true}, err
 	}
 	if src.Shadows {
 		say(s, "there is a file or folder %s as well, which is not what is started: ./%[1]s would be", source)
@@ -162,7 +183,16 @@ func (f *guestFlags) choose(ctx context.Context, s Streams, c host.Config, sourc
 		return chosen{}, err
 	}
 	server, err := f.packaged(ctx, p, c, src)
-	return chosen{server, p.guarded(), p.file}, err
+	return chosen{server, p.guarded(), p.file, false}, err
+}
+
+// configuration reads the configuration for its policy, which decides about servers
+// that are not in it as well. Where there is no place for one, it is empty.
+func (f *guestFlags) configuration(s Streams) (*config.File, error) {
+	if _, named, err := config.Find(f.packages.config, os.LookupEnv); err != nil && !named {
+		return config.Empty(""), nil
+	}
+	return optionalConfig(s, f.packages.config)
 }
 
 // packaged gets a server out of a package.
@@ -274,7 +304,7 @@ func firstError(ctx context.Context, h *host.Host, servers []host.Server) error 
 		if st.Err != nil {
 			return st.Err
 		}
-		if len(servers[i].Grants.Tools) == 0 {
+		if !saysOfTools(servers[i]) {
 			continue
 		}
 		if _, err := h.Definitions(ctx, st.Name); len(grantProblems(err)) > 0 {

@@ -57,6 +57,17 @@ func TestRunReloadsThePolicy(t *testing.T) {
 	c.next(c.stderr, "policy.yaml was not taken over: the policy before it stays in force")
 	c.greets(5, "greet", "Ada", "Hello, Ada!")
 	c.greets(6, "greet", "Bob", "Denied by the policy (rule refused)")
+
+	// A file that is gone takes no policy with it.
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	c.next(c.stderr, "there is no such file")
+	c.next(c.stderr, "policy.yaml was not taken over: the policy before it stays in force")
+	c.greets(7, "greet", "Bob", "Denied by the policy (rule refused)")
+	put(t, path, rules("Eve"))
+	c.next(c.stderr, "policy.yaml was taken over")
+	c.greets(8, "greet", "Bob", "Hello, Bob!")
 	if err := c.stdin.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -113,10 +124,22 @@ func TestServeReloadsThePolicy(t *testing.T) {
 	c.next(c.stderr, "was not taken over")
 	c.greets(9, "one__greet", "Ida", "Hello, Ida!")
 
+	// Labels and the policy that declares them come together, …
+	put(t, filepath.Join(dir, "hr.yaml"), "labels: [reads:hr]\n"+rules("Max"))
+	configure("hr.yaml", "    labels: {tools: {greet: {reads: hr}}}\n")
+	c.next(c.stderr, "mcpwasm.yaml was taken over")
+	c.greets(10, "one__greet", "Max", "Denied by the policy (rule refused)")
+
+	// … and a policy without them is not taken over.
+	put(t, filepath.Join(dir, "hr.yaml"), rules("Kim"))
+	c.next(c.stderr, `mcpwasm.yaml:5:30: servers.one.labels.tools.greet.reads: unknown label "reads:hr"`)
+	c.next(c.stderr, "hr.yaml was not taken over: the policy before it stays in force")
+	c.greets(11, "one__greet", "Kim", "Hello, Kim!")
+
 	// Without the key, the shipped policy is in force.
 	put(t, path, fmt.Sprintf("servers:\n  one: {source: '%s'}\n", sample(t, "hello")))
 	c.next(c.stderr, "mcpwasm.yaml was taken over")
-	c.greets(10, "one__greet", "Zoe", "Hello, Zoe!")
+	c.greets(12, "one__greet", "Max", "Hello, Max!")
 	if err := c.stdin.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,8 @@ func newPolicyApprovals(s Streams) *cobra.Command {
 		Short: "List what people have allowed for good",
 		Long: `Approvals lists the questions of rules that were answered with "always". An answer holds
 for exactly what was asked: this caller, this server's module, this tool's definition and
-this rule.`,
+the words of this rule. One that holds no longer, since any of these has changed, stays
+in the list until it is taken back; if it is changed back, it holds again.`,
 		Args: takes(0, 0, "no argument"),
 	}
 	flags.register(cmd)

@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpwasm/mcpwasm/cel"
+	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
+	"github.com/mcpwasm/mcpwasm/host"
 )
 
 // policyCheckJSON is the output of policy check.
@@ -27,11 +29,15 @@ func newPolicyCheck(s Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Check a policy's rules, and hold them against the installed tools",
-		Long: `Check compiles a policy and reports everything that is wrong with it: what keeps it
-from being used with exit code 3, and rules that cannot mean what they say as warnings.
-Rules are held against the servers of the configuration and the lock file: arguments
-against the schemas of their tools, and names against what there is. What a server
-offers is read from its manifest; one without is run, without grants, and asked.`,
+		Long: `Check compiles a policy and reports everything that is wrong with it. Rules are held
+against what is installed, which is the servers of the configuration and the lock file:
+arguments against the schemas of their tools, names against what there is, and the
+labels and tags of the configuration against the policy and the tools. What a server
+offers is read from its manifest; one without is run, without grants, and asked.
+
+The exit code is 3 for what keeps the policy from being used, for rules that do not fit a
+tool, which would deny all that they are about, and for labels and tags that would mean
+nothing. Rules that cannot mean what they say are warnings.`,
 		Example: `  mcpwasm policy check policy.yaml
   mcpwasm policy check --strict`,
 		Args:              takes(0, 1, "at most one file"),
@@ -64,10 +70,17 @@ func checkPolicy(ctx context.Context, s Streams, p *packages, flags *installedFl
 		v.Problems = append(v.Problems, problems...)
 		return v, err
 	}
-	facts, unknown, err := p.facts(ctx, flags.host(s))
+	c := flags.host(s)
+	servers, err := p.servers(ctx, c)
 	if err != nil {
 		return v, err
 	}
+	facts, unknown, err := factsOf(ctx, c, servers)
+	if err != nil {
+		return v, err
+	}
+	v.addPlaced(labelProblems(p.file, host.CheckLabels(policy, servers)))
+	v.addPlaced(p.factProblems(facts))
 	for _, f := range facts {
 		v.Servers = append(v.Servers, f.Server.Name)
 	}
@@ -82,6 +95,14 @@ func checkPolicy(ctx context.Context, s Streams, p *packages, flags *installedFl
 	errs, _ := bySeverity(v.Problems)
 	v.Valid = len(errs) == 0
 	return v, nil
+}
+
+// addPlaced adds problems of the configuration.
+func (v *policyCheckJSON) addPlaced(problems []config.Problem) {
+	for _, p := range problems {
+		v.Problems = append(v.Problems, cel.Problem{File: p.File, Line: p.Line, Column: p.Column,
+			Severity: cel.SeverityError, Message: p.Path + ": " + p.Message})
+	}
 }
 
 func (v *policyCheckJSON) print(s Streams, asJSON, strict bool) error {

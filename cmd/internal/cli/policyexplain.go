@@ -34,7 +34,7 @@ func (f *explainFlags) register(cmd *cobra.Command) {
 		f.on.of = append(f.on.of, string(phase))
 	}
 	f.on.register(cmd, "on", "phase that is decided")
-	cmd.Flags().StringVar(&f.server, "server", "", "`NAME` of an installed server, or a .wasm file")
+	cmd.Flags().StringVar(&f.server, "server", "", "`NAME` of a server of the configuration or the lock file, or a .wasm file")
 	cmd.Flags().StringVar(&f.tool, "tool", "", "`NAME` of the tool, as the server calls it")
 	cmd.Flags().StringVar(&f.args, "args", "", "`JSON` object of arguments")
 	cmd.Flags().StringVar(&f.input, "input", "", "JSON `FILE` with what is decided on, in place of the others or beside them; - is standard input")
@@ -48,7 +48,8 @@ func newPolicyExplain(s Streams) *cobra.Command {
 		Long: `Explain decides on something that nobody does, and prints how the decision came about:
 which rules matched, the value of every part of their expressions, what a server or
 client could have made up (untrusted), and which rules are about something else. What is
-known of an installed server and its tools is filled in. An effect, a result, labels and
+known of a server of the configuration or the lock file, and of its tools, is filled in:
+with an effect the labels of its grant as well. An effect, a result, other labels and
 whatever else a rule may read come from --input.`,
 		Example: `  mcpwasm policy explain --on call --server notes --tool delete --args '{"id":7}'
   mcpwasm policy explain policy.yaml --on effect --input effect.json`,
@@ -85,6 +86,7 @@ func (f *explainFlags) explain(ctx context.Context, s Streams, args []string) (e
 	if err != nil {
 		return explain.Report{}, err
 	}
+	warnLabels(s, policy, in)
 	if f.server != "" {
 		if err := f.fill(ctx, s, p, in); err != nil {
 			return explain.Report{}, err
@@ -94,6 +96,21 @@ func (f *explainFlags) explain(ctx context.Context, s Streams, args []string) (e
 	return explain.New(path, phase, policy.Explain(ctx, phase, in)), ctx.Err()
 }
 
+// warnLabels says which labels of an input no rule is about.
+func warnLabels(s Streams, policy *cel.Policy, in *cel.Input) {
+	for _, label := range slices.Concat(in.Labels, in.Session.Labels) {
+		if err := policy.CheckLabel(label); err != nil {
+			say(s, "warning: the input has a label that the policy does not know: %v", err)
+		}
+	}
+}
+
+// minimalInputs are inputs of the phases that need one, as short as they can be.
+var minimalInputs = map[cel.Phase]string{
+	cel.PhaseEffect: `{"effect": {"kind": "http", "http": {"host": "example.com"}}}`,
+	cel.PhaseResult: `{"result": {"kind": "answer", "text": "hello"}}`,
+}
+
 func (f *explainFlags) phase() cel.Phase { return cel.Phase(f.on.value) }
 
 // given is what the flags say is decided on.
@@ -101,6 +118,8 @@ func (f *explainFlags) given(s Streams) (*cel.Input, error) {
 	switch {
 	case f.input == "" && f.server == "":
 		return nil, usage("for example --server notes --tool read --args '{}'", "policy explain: what is decided on? Want --server, or --input")
+	case f.input == "" && minimalInputs[f.phase()] != "":
+		return nil, usage("a minimal one is "+minimalInputs[f.phase()], "policy explain --on %s: of what? Give the %[1]s with --input", f.phase())
 	case f.tool != "" && f.server == "":
 		return nil, usage("--server NAME names its server", "--tool %s: which server's?", f.tool)
 	case f.args != "" && f.phase() == cel.PhaseList:
@@ -198,6 +217,13 @@ func (f *explainFlags) fill(ctx context.Context, s Streams, p *packages, in *cel
 		return nil
 	}
 	in.Server = facts[0].Server
+	if in.Effect != nil {
+		labels, err := facts[0].EffectLabels(in.Effect)
+		if err != nil {
+			say(s, "warning: the host denies this effect before it asks the policy: %v", err)
+		}
+		in.Labels = labelsOf(in.Labels, labels)
+	}
 	if in.Tool == nil {
 		return nil
 	}
@@ -205,15 +231,20 @@ func (f *explainFlags) fill(ctx context.Context, s Streams, p *packages, in *cel
 	for _, t := range facts[0].Tools {
 		if t.Name == f.tool {
 			in.Tool = t
-			in.Labels = append(in.Labels, facts[0].Labels[t.Name]...)
-			slices.Sort(in.Labels)
-			in.Labels = slices.Compact(in.Labels)
+			in.Labels = labelsOf(in.Labels, facts[0].Labels[t.Name])
 			return nil
 		}
 		known = append(known, t.Name)
 	}
 	say(s, "warning: %s has no tool %q%s", in.Server.Name, f.tool, nearest.Hint(f.tool, known))
 	return nil
+}
+
+// labelsOf are two lists of labels as a host has them: in order, each once.
+func labelsOf(a, b []string) []string {
+	both := slices.Concat(a, b)
+	slices.Sort(both)
+	return slices.Compact(both)
 }
 
 // named returns the server that a flag names: a file or folder, or one that is
@@ -238,5 +269,5 @@ func (f *explainFlags) named(ctx context.Context, p *packages, c host.Config) ([
 		}
 		known = append(known, server.Name)
 	}
-	return []host.Server{{Name: f.server, Err: fmt.Errorf("no such server is installed%s", nearest.Hint(f.server, known))}}, nil
+	return []host.Server{{Name: f.server, Err: fmt.Errorf("no such server is in the configuration or the lock file%s", nearest.Hint(f.server, known))}}, nil
 }

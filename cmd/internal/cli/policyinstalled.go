@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpwasm/mcpwasm/cel"
+	"github.com/mcpwasm/mcpwasm/cmd/internal/config"
 	"github.com/mcpwasm/mcpwasm/host"
 	"github.com/mcpwasm/mcpwasm/registry"
 )
@@ -53,17 +54,8 @@ func (f *installedFlags) host(s Streams) host.Config {
 	}
 }
 
-// facts are what policies know of the installed servers. unknown names those of
-// which that cannot be said, each with the reason.
-func (p *packages) facts(ctx context.Context, c host.Config) (known []host.Facts, unknown []string, err error) {
-	servers, err := p.servers(ctx, c)
-	if err != nil {
-		return nil, nil, err
-	}
-	return factsOf(ctx, c, servers)
-}
-
-// factsOf are what policies know of servers.
+// factsOf are what policies know of servers. unknown names those of which that cannot
+// be said, each with the reason.
 func factsOf(ctx context.Context, c host.Config, servers []host.Server) (known []host.Facts, unknown []string, err error) {
 	for _, server := range servers {
 		f, err := host.FactsOf(ctx, c, server)
@@ -77,6 +69,23 @@ func factsOf(ctx context.Context, c host.Config, servers []host.Server) (known [
 		known = append(known, f)
 	}
 	return known, unknown, nil
+}
+
+// factProblems are what the operator says of tools and prompts that servers do not
+// have, with their lines.
+func (p *packages) factProblems(facts []host.Facts) []config.Problem {
+	var all []config.Problem
+	for _, f := range facts {
+		name := f.Server.Name
+		for _, problem := range f.Problems {
+			if p.file.Has(name) {
+				all = append(all, p.file.At("servers."+name+"."+problem.Path, problem.Err))
+			} else { // what was approved stands in the lock file
+				all = append(all, config.Problem{File: p.lock.path, Path: "servers." + name + "." + problem.Path, Message: problem.Err.Error()})
+			}
+		}
+	}
+	return all
 }
 
 // introduced is a server with what the manifest beside its module says, if there is

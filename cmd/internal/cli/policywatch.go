@@ -17,7 +17,8 @@ import (
 type policyWatch struct {
 	s       Streams
 	h       *host.Host
-	path    string // "" for the shipped policy, which never changes
+	file    *config.File // the configuration that is in force
+	path    string       // "" for the shipped policy, which never changes
 	inForce *cel.Policy
 	servers []host.Server   // that the host has
 	changed <-chan struct{} // nil where there is nothing to watch
@@ -25,8 +26,8 @@ type policyWatch struct {
 }
 
 // watchPolicy watches the file of the policy that a host has.
-func watchPolicy(ctx context.Context, s Streams, h *host.Host, path string, inForce *cel.Policy, servers []host.Server) (*policyWatch, error) {
-	w := &policyWatch{s: s, h: h, inForce: inForce, servers: servers, stop: func() {}}
+func watchPolicy(ctx context.Context, s Streams, h *host.Host, file *config.File, path string, inForce *cel.Policy, servers []host.Server) (*policyWatch, error) {
+	w := &policyWatch{s: s, h: h, file: file, inForce: inForce, servers: servers, stop: func() {}}
 	if err := w.follow(ctx, path); err != nil {
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func (w *policyWatch) follow(ctx context.Context, path string) error {
 	var changed <-chan struct{}
 	if path != "" {
 		var err error
-		if changed, err = config.Watch(ctx, path); err != nil {
+		if changed, err = config.WatchFile(ctx, path); err != nil {
 			stop()
 			return err
 		}
@@ -60,38 +61,31 @@ func (w *policyWatch) reload() {
 		return
 	}
 	p, err := readPolicy(w.path)
-	if err == nil && p.Hash() != w.inForce.Hash() {
+	if err == nil && p.Hash() == w.inForce.Hash() {
+		return
+	}
+	if err == nil {
 		err = unwritable(w.path, working(w.h, w.servers)) // a link may lead elsewhere by now
+	}
+	if err == nil {
+		err = atLabels(w.file, w.h.SetPolicy(p))
 	}
 	if err != nil {
 		report(w.s.Err, err)
 		say(w.s, "%s was not taken over: the policy before it stays in force", w.path)
 		return
 	}
-	if p.Hash() != w.inForce.Hash() {
-		w.set(p)
-		say(w.s, "%s was taken over", w.path)
-	}
-}
-
-// set puts a policy in force, and returns what takes that back.
-func (w *policyWatch) set(p *cel.Policy) (undo func()) {
-	before := w.inForce
-	w.h.SetPolicy(p)
 	w.inForce = p
-	return func() {
-		w.h.SetPolicy(before)
-		w.inForce = before
-	}
+	say(w.s, "%s was taken over", w.path)
 }
 
-// whileWatching does something while it watches a host's policy.
-func whileWatching(ctx context.Context, s Streams, h *host.Host, path string, inForce *cel.Policy, servers []host.Server, do func() error) error {
-	if path == "" {
+// whileWatching does something while it watches the policy of a host.
+func whileWatching(ctx context.Context, s Streams, o *opened, do func() error) error {
+	if o.policyFile == "" {
 		return do()
 	}
 	watchCtx, stop := context.WithCancel(ctx)
-	w, err := watchPolicy(watchCtx, s, h, path, inForce, servers)
+	w, err := watchPolicy(watchCtx, s, o.Host, o.file, o.policyFile, o.policy, []host.Server{o.server})
 	if err != nil {
 		stop()
 		return err

@@ -33,7 +33,7 @@ func (f *serveFlags) serveAndWatch(ctx context.Context, s Streams, p *packages, 
 		return err
 	}
 	r := &reloader{flags: f, s: s, before: p, c: c, h: h}
-	if r.policy, err = watchPolicy(watchCtx, s, h, f.policy.in(p.file), c.Policy, c.Servers); err != nil {
+	if r.policy, err = watchPolicy(watchCtx, s, h, p.file, f.policy.in(p.file), c.Policy, c.Servers); err != nil {
 		return err
 	}
 	var wg sync.WaitGroup
@@ -89,8 +89,8 @@ func (r *reloader) reload(ctx context.Context) {
 	reportBroken(ctx, r.s, r.h, p.file, servers)
 }
 
-// takeOver reads the files and gives the host what they have: first the policy, so
-// that no server is ever served by one that was not written for it.
+// takeOver reads the files and gives the host what they have, at once: no server is
+// ever served by a policy that was not written for it.
 func (r *reloader) takeOver(ctx context.Context) (*packages, []host.Server, error) {
 	p, err := r.flags.open(r.s)
 	if err == nil && len(r.before.file.Servers) > 0 {
@@ -114,12 +114,10 @@ func (r *reloader) takeOver(ctx context.Context) (*packages, []host.Server, erro
 	if err := r.unwritable(path, servers); err != nil {
 		return nil, nil, err
 	}
-	undo := r.policy.set(policy)
-	if err := r.h.Reload(ctx, servers); err != nil {
-		undo()
-		return nil, nil, err
+	if err := r.h.Replace(ctx, servers, policy); err != nil {
+		return nil, nil, atLabels(p.file, err)
 	}
-	r.policy.servers = servers
+	r.policy.inForce, r.policy.file, r.policy.servers = policy, p.file, servers
 	return p, servers, nil
 }
 

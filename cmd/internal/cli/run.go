@@ -25,8 +25,9 @@ started, with the grants that were approved, and anything else is refused. A
 REFERENCE with a tag is the server that was approved from there; one with a digest
 has to be trusted, and has the grants of the flags like a FILE.
 
-A policy decides what is listed, called, done and answered; its file is watched, and
-a change that compiles is taken over.`,
+A policy decides what is listed, called, done and answered: that of --policy, else that
+of the configuration, whatever is run, else the shipped one. Its file is watched, and a
+change that compiles is taken over.`,
 		Example: `  mcpwasm run hello.wasm
   mcpwasm run weather
   mcpwasm run --http 127.0.0.1:8080 hello.wasm
@@ -42,7 +43,7 @@ a change that compiles is taken over.`,
 			if err != nil {
 				return err
 			}
-			err = whileWatching(ctx, s, h.Host, h.policyFile, h.policy, []host.Server{h.server}, func() error { return front.serve(ctx, s, h.Host) })
+			err = whileWatching(ctx, s, h, func() error { return front.serve(ctx, s, h.Host) })
 			return errors.Join(err, h.Close())
 		},
 	}

@@ -26,8 +26,9 @@ func newServe(s Streams) *cobra.Command {
 or, with --http, over HTTP at /mcp. Tools, prompts and resources are named
 server__name. The file is watched: a change is taken over without dropping calls,
 a bad file is reported and leaves the old one in force. A hang-up signal (SIGHUP)
-reads the file and all modules again. So is the policy, by which everything is
-decided: one that does not compile leaves the one before in force.
+reads the file and all modules again. The policy's file, by which everything is
+decided, is watched as well: one that does not compile, or is gone, leaves the one
+before in force.
 
 Servers whose source is a package, and all others of the lock file, are served
 exactly as they were approved with mcpwasm add. The lock file is watched as well.`,
@@ -49,7 +50,7 @@ exactly as they were approved with mcpwasm add. The lock file is watched as well
 			}
 			h, err := host.New(ctx, c)
 			if err != nil {
-				return err
+				return atLabels(p.file, err)
 			}
 			reportBroken(ctx, s, h, p.file, c.Servers)
 			return errors.Join(flags.serveAndWatch(ctx, s, p, c, h), h.Close())
@@ -109,8 +110,7 @@ func takesNoFile(_ *cobra.Command, args []string) error {
 // reportBroken names the servers that do not work; the others serve.
 func reportBroken(ctx context.Context, s Streams, h *host.Host, file *config.File, servers []host.Server) {
 	for i, st := range h.Status() {
-		if st.Err == nil && len(servers[i].Grants.Tools) > 0 {
-			// Only the server itself can say which tools there are.
+		if st.Err == nil && saysOfTools(servers[i]) {
 			_, err := h.Definitions(ctx, st.Name)
 			if len(grantProblems(err)) > 0 {
 				st.Err = err
@@ -141,7 +141,10 @@ func broken(file *config.File, st host.Status) []string {
 
 // guarded are the files that decide what is run.
 func guarded(f *config.File) []string {
-	paths := f.Guarded()
+	var paths []string
+	if f.Path != "" {
+		paths = f.Guarded()
+	}
 	for _, s := range f.Servers {
 		if s.Manifest != "" {
 			paths = append(paths, s.Manifest)

@@ -18,6 +18,7 @@ type stderrTail struct {
 	lines   []string
 	dropped bool
 	denied  *cel.Input // the first effect that the policy has denied
+	unasked bool       // somebody would have had to be asked about an effect
 }
 
 func (t *stderrTail) add(line string) {
@@ -27,6 +28,26 @@ func (t *stderrTail) add(line string) {
 	if len(t.lines) > tailLines {
 		t.lines, t.dropped = t.lines[1:], true
 	}
+}
+
+// hasUnasked reports whether the policy has denied something for want of somebody to ask.
+func (t *stderrTail) hasUnasked() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.unasked
+}
+
+// note looks for what the policy denied for want of somebody to ask.
+func (t *stderrTail) note(r slog.Record) {
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key != host.LogAsks {
+			return true
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.unasked = true
+		return false
+	})
 }
 
 // deny keeps what the policy has denied, which may be why the server fails later.
@@ -87,6 +108,7 @@ func (h tailHandler) Handle(ctx context.Context, r slog.Record) error {
 		})
 		return nil
 	}
+	h.tail.note(r)
 	if !h.Handler.Enabled(ctx, r.Level) {
 		return nil
 	}

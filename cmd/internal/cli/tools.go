@@ -17,8 +17,9 @@ func newTools(s Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tools NAME|REFERENCE|FILE [flags] [-- ARG...]",
 		Short: "List the tools of a server",
-		Long: `Tools lists the tools of a server, as far as the policy shows them. With --output json it prints {"tools":[…]}, the
-definitions complete and as the server wrote them.`,
+		Long: `Tools lists the tools of a server, as far as the policy shows them: that of --policy, else
+that of the configuration, whatever the server is, else the shipped one. With --output
+json it prints {"tools":[…]}, the definitions complete and as the server wrote them.`,
 		Args:              takes(1, 1, "a NAME, a REFERENCE or a .wasm file"),
 		ValidArgsFunction: servers,
 	}

@@ -62,7 +62,9 @@ mcpwasm.yaml in the user's folder for configuration), that every module that it
 names can be run, that what it grants is there and that its trust, its lock file and its
 policy can be used, and prints what it checked and what each server may do: those of the
 lock file that it does not name as well, since serve serves them. The policy's cases are
-decided, where it has any. It starts nothing, and fetches nothing.`,
+decided, where it has any. It starts nothing, and fetches nothing: policies are held
+against tools that a manifest or a package in the cache tells of, and policy check
+asks the others.`,
 		Args:              takes(0, 1, "at most one file"),
 		ValidArgsFunction: files("yaml", "yml"),
 	}
@@ -125,10 +127,10 @@ func validate(ctx context.Context, c host.Config, flag string, lockAt *lockFlags
 	if err := v.checkServers(ctx, c, file); err != nil {
 		return v, err
 	}
-	if inForce != "" {
-		v.checkPolicy(ctx, c, inForce)
-	}
-	return v.sorted(), nil
+	p := atHand(file, lockAt, c.CacheDir)
+	addPackages(ctx, &c, p)
+	v.checkPolicy(ctx, c, p, inForce)
+	return v.sorted(), ctx.Err()
 }
 
 // checkServers checks that the servers can be run and have what they are granted, and
@@ -224,8 +226,7 @@ func (v *validateJSON) printText(s Streams) error {
 		text.WriteString(t.text())
 	}
 	if v.Policy != nil {
-		fmt.Fprintf(&text, "policy %s: %s, %s as expected\n", printable(v.Policy.File),
-			countOf(v.Policy.Rules, "rule", "rules"), countOf(v.Policy.Cases, "case", "cases"))
+		text.WriteString(v.Policy.text())
 	}
 	if v.Valid {
 		fmt.Fprintf(&text, "%s: valid\n", printable(v.File))

@@ -255,6 +255,11 @@ func (d *decoder) policy(text string) string {
 	return d.besideFile(path)
 }
 
+// Has reports whether a server of the file has a name.
+func (f *File) Has(name string) bool {
+	return slices.ContainsFunc(f.Servers, func(s Server) bool { return s.Name == name })
+}
+
 // At returns a problem with a part of the file that was found later, with its
 // position: At("servers.hello.source", err).
 func (f *File) At(path string, err error) Problem {

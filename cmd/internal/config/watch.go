@@ -19,6 +19,10 @@ import (
 // writes in several steps.
 const settle = 100 * time.Millisecond
 
+// away is how long a file must be missing before it counts as gone: whoever replaces it
+// may take it away first.
+const away = 10 * settle
+
 // Watch sends a value when one of the files at paths may have changed, until ctx is
 // done, and then closes the channel. It watches their folders, because editors
 // replace a file rather than write to it, and compares the content, because a
@@ -26,6 +30,15 @@ const settle = 100 * time.Millisecond
 // hang-up signal, where there is such a thing, counts as a change whatever the
 // content.
 func Watch(ctx context.Context, paths ...string) (<-chan struct{}, error) {
+	return watchFiles(ctx, paths, false)
+}
+
+// WatchFile is [Watch] for a file of which it is told as well, once, that it is gone.
+func WatchFile(ctx context.Context, path string) (<-chan struct{}, error) {
+	return watchFiles(ctx, []string{path}, true)
+}
+
+func watchFiles(ctx context.Context, paths []string, tellGone bool) (<-chan struct{}, error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch configuration: %w", err)
@@ -41,7 +54,8 @@ func Watch(ctx context.Context, paths ...string) (<-chan struct{}, error) {
 		defer close(changed)
 		defer stop()
 		defer func() { _ = w.Close() }() // nothing depends on it any more
-		watch(ctx, w, hangup, changed, paths, last)
+		f := watched{paths: paths, last: last, tellGone: tellGone}
+		f.watch(ctx, w, hangup, changed)
 	}()
 	return changed, nil
 }
@@ -76,7 +90,15 @@ func watchFolders(w *fsnotify.Watcher, paths []string) error {
 	return nil
 }
 
-func watch(ctx context.Context, w *fsnotify.Watcher, hangup <-chan os.Signal, changed chan<- struct{}, paths []string, last [][]byte) {
+// watched are files with what they had when it was told last.
+type watched struct {
+	paths    []string
+	last     [][]byte
+	tellGone bool
+	missed   bool // one was gone when it was last looked
+}
+
+func (f *watched) watch(ctx context.Context, w *fsnotify.Watcher, hangup <-chan os.Signal, changed chan<- struct{}) {
 	var timer <-chan time.Time
 	force := false
 	for {
@@ -100,12 +122,17 @@ func watch(ctx context.Context, w *fsnotify.Watcher, hangup <-chan os.Signal, ch
 		case <-timer:
 			// The way may be another one now. Where it cannot be found there is nothing
 			// to read either, and the folders before are still watched.
-			_ = watchFolders(w, paths)
-			now, whole := contents(paths, last)
-			if !force && (!whole || slices.EqualFunc(now, last, bytes.Equal)) {
+			_ = watchFolders(w, f.paths)
+			now, whole := contents(f.paths, f.last)
+			if !whole && !force && f.tellGone && !f.missed {
+				f.missed, timer = true, time.After(away) // it may be back by then
+				continue
+			}
+			whole, f.missed = whole || f.missed, false
+			if !force && (!whole || slices.EqualFunc(now, f.last, bytes.Equal)) {
 				continue // being replaced, or another file's event
 			}
-			last, force = now, false
+			f.last, force = now, false
 			select {
 			case changed <- struct{}{}:
 			case <-ctx.Done():

@@ -1,8 +1,11 @@
 package egress
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/mcpwasm/mcpwasm/cel"
 	"github.com/mcpwasm/mcpwasm/host/capability/effect"
 	"github.com/mcpwasm/mcpwasm/plugins"
 )
@@ -28,6 +31,21 @@ func labelsOf(byGrant map[string][]string) []label {
 		}
 	}
 	return all
+}
+
+// Labels returns those of every entry of byGrant, in the form of [effect.Labels], that
+// covers a request. A client does the same, with the same errors.
+func Labels(byGrant map[string][]string, h *cel.HTTP) ([]string, error) {
+	host := h.Host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	l, err := parseLocation(fmt.Sprintf("%s://%s:%d%s", h.Scheme, host, h.Port, h.Path))
+	if err != nil {
+		return nil, err
+	}
+	g := grants{server: "it", labelled: labelsOf(byGrant)}
+	return g.labels(h.Method, &l)
 }
 
 // labels are those of every entry that covers a request, sorted. Where a server could

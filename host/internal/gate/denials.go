@@ -39,9 +39,12 @@ func (g *Gate) logDenial(ctx context.Context, phase cel.Phase, in *cel.Input, d 
 	g.log(ctx, level, attrs, logged)
 }
 
+// LogAsks is the attribute of a denial in the log for want of somebody to ask.
+const LogAsks = "asks"
+
 // logUnasked tells the operator of a denial for want of somebody to ask.
 func (g *Gate) logUnasked(ctx context.Context, phase cel.Phase, in *cel.Input, rule, reason string, logged *denials) {
-	g.log(ctx, slog.LevelWarn, append(about(phase, in), "rule", rule, "error", reason), logged)
+	g.log(ctx, slog.LevelWarn, append(about(phase, in), "rule", rule, LogAsks, true, "error", reason), logged)
 }
 
 // log writes what is said of a denial, once for a message.

@@ -1,12 +1,15 @@
 package gate
 
 import (
+	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/mcpwasm/mcpwasm/cel"
+	"github.com/mcpwasm/mcpwasm/internal/nearest"
 	"github.com/mcpwasm/mcpwasm/internal/wire"
 	"github.com/mcpwasm/mcpwasm/plugins"
 	"github.com/mcpwasm/mcpwasm/registry/lock"
@@ -129,6 +132,29 @@ func (s *Server) Define(d *plugins.Definitions) (*Definitions, error) {
 		out.prompts[def.Key] = hash
 	}
 	return out, nil
+}
+
+// Check finds what the operator says of tools and prompts that the server does not
+// have: a misspelt name would leave the right one without its labels.
+func (s *Server) Check(d *plugins.Definitions) plugins.GrantProblems {
+	var problems plugins.GrantProblems
+	problems = append(problems, unknownNames("labels.tools.", "tool", slices.Sorted(maps.Keys(s.about.Tools)), &d.Tools)...)
+	problems = append(problems, unknownNames("labels.prompts.", "prompt", slices.Sorted(maps.Keys(s.about.Prompts)), &d.Prompts)...)
+	return append(problems, unknownNames("tags.", "tool", slices.Sorted(maps.Keys(s.about.Tags)), &d.Tools)...)
+}
+
+func unknownNames(path, kind string, names []string, there *plugins.List) (problems plugins.GrantProblems) {
+	var known []string
+	for _, def := range there.Items {
+		known = append(known, def.Key)
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			problems = append(problems, &plugins.GrantProblem{Path: path + name,
+				Err: fmt.Errorf("the server has no %s %q%s", kind, name, nearest.Hint(name, known))})
+		}
+	}
+	return problems
 }
 
 // Tools are the tools in the order in which the server has them.

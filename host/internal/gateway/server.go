@@ -243,10 +243,8 @@ func (s *Server) read(first bool) (*definitionSet, error) {
 
 // accept makes definitions those that are in force.
 func (s *Server) accept(own *plugins.Definitions) (*definitionSet, error) {
-	if s.capabilities != nil {
-		if err := s.capabilities.Check(own); err != nil {
-			return nil, s.blame(err)
-		}
+	if err := s.fits(own); err != nil {
+		return nil, s.blame(err)
 	}
 	seen, err := s.policies.Define(own)
 	if err != nil {
@@ -258,6 +256,23 @@ func (s *Server) accept(own *plugins.Definitions) (*definitionSet, error) {
 		s.gate.CheckServer(seen)
 	}
 	return d, nil
+}
+
+// fits refuses definitions that do not have what the grants are about, or what the
+// operator has labelled: all that is missing is reported at once.
+func (s *Server) fits(own *plugins.Definitions) error {
+	var problems plugins.GrantProblems
+	if s.capabilities != nil {
+		err := s.capabilities.Check(own)
+		var ok bool
+		if problems, ok = errors.AsType[plugins.GrantProblems](err); err != nil && !ok {
+			return err
+		}
+	}
+	if problems = append(problems, s.policies.Check(own)...); len(problems) > 0 {
+		return problems
+	}
+	return nil
 }
 
 // blame names the server in an error of its definitions. An error that the guest
