@@ -212,17 +212,17 @@ func (f *Front) startBatch(h *httpSession, st *stream, elems []json.RawMessage) 
 		st.finish(wire.OneLine(data))
 		return nil
 	})
-	for _, e := range elems {
+	for i, e := range elems {
 		m, err := wire.ParseChecked(e)
 		switch {
 		case err != nil:
 			answers = true
-			b.done(m.ID, plugins.Answer{Error: asError(err)})
+			b.done(i, m.ID, plugins.Answer{Error: asError(err)})
 		case m.Kind == wire.Request:
 			answers = true
 			ctx, end, perr := h.begin(h.ctx, m.ID)
 			if perr != nil {
-				b.done(m.ID, plugins.Answer{Error: perr})
+				b.done(i, m.ID, plugins.Answer{Error: perr})
 				continue
 			}
 			go func() {
@@ -231,7 +231,7 @@ func (f *Front) startBatch(h *httpSession, st *stream, elems []json.RawMessage) 
 					answer = plugins.Answer{}
 				}
 				end()
-				b.done(m.ID, answer)
+				b.done(i, m.ID, answer)
 			}()
 		case m.Kind == wire.Response:
 			h.response(m)

@@ -294,13 +294,13 @@ func (c *conn) batch(ctx context.Context, data []byte) {
 		}
 		return c.write(data)
 	})
-	for _, e := range elems {
+	for i, e := range elems {
 		m, err := wire.ParseChecked(e)
 		switch {
 		case err != nil:
-			b.done(m.ID, plugins.Answer{Error: asError(err)})
+			b.done(i, m.ID, plugins.Answer{Error: asError(err)})
 		case m.Kind == wire.Request:
-			c.dispatch(ctx, m, func(a plugins.Answer) { b.done(m.ID, a) })
+			c.dispatch(ctx, m, func(a plugins.Answer) { b.done(i, m.ID, a) })
 		default:
 			c.dispatch(ctx, m, nil)
 			b.skip()
