@@ -223,8 +223,9 @@ type entry struct {
 }
 
 // New opens a host's servers. The error is about the configuration or the cache
-// directory, a [LabelProblems] where servers have labels that the policy does not know; a server that cannot be opened is reported by [Host.Status]
-// and does not keep the others from serving. The caller must Close the host.
+// directory, a [LabelProblems] where servers have labels that the policy does not
+// know; a server that cannot be opened is reported by [Host.Status] and does not keep
+// the others from serving. The caller must Close the host.
 func New(ctx context.Context, c Config) (*Host, error) {
 	if err := checkServers(c.Servers, c.Prefix); err != nil {
 		return nil, err
@@ -315,8 +316,9 @@ func (h *Host) Definitions(ctx context.Context, server string) (plugins.Definiti
 // Call gives a message of MCP 2026-07-28 to the server that it is for. params
 // is a JSON object; where it has no _meta, one without client capabilities is
 // added. notify takes progress and log messages before Call returns; nil drops
-// them. To policies all calls from Go are one session that does not end. The error is about the call as Go code; what the server or the protocol
-// has to say is in the answer.
+// them. To policies all calls from Go are one session that does not end. The error is
+// about the call as Go code; what the server or the protocol has to say is in the
+// answer.
 func (h *Host) Call(ctx context.Context, method string, params json.RawMessage, notify func(plugins.Notification)) (plugins.Answer, error) {
 	if len(params) == 0 {
 		params = json.RawMessage("{}")
