@@ -17,12 +17,12 @@ import (
 // digest, which returns the SHA-256 of a JSON text in a normal form.
 func New() *server.MCPServer {
 	s := server.NewMCPServer("stdio-bench", "1.0.0")
-	s.AddTool(mcp.NewTool("echo", mcp.WithDescription("Returns its argument."),
+	s.AddTool(mcp.NewTool("echo", mcp.WithReadOnlyHintAnnotation(true), mcp.WithDescription("Returns its argument."),
 		mcp.WithString("text", mcp.Required(), mcp.Description("what to return"))),
 		func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			return mcp.NewToolResultText(r.GetString("text", "")), nil
 		})
-	s.AddTool(mcp.NewTool("digest", mcp.WithDescription("Returns the SHA-256 of a JSON text in a normal form."),
+	s.AddTool(mcp.NewTool("digest", mcp.WithReadOnlyHintAnnotation(true), mcp.WithDescription("Returns the SHA-256 of a JSON text in a normal form."),
 		mcp.WithString("json", mcp.Required(), mcp.Description("a JSON text"))),
 		func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			sum, err := Digest(r.GetString("json", ""))
