@@ -35,7 +35,7 @@ type asked struct {
 	Key  string `json:"key"`
 	Rule string `json:"rule"`
 	What string `json:"what"` // in words, for the list of what was answered
-	// Phase and Effect are told to the operator.
+	// Phase is when it was asked, for the operator.
 	Phase string `json:"phase"`
 }
 
