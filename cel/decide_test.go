@@ -287,6 +287,22 @@ func TestPanicOfAProgramDenies(t *testing.T) {
 	}
 }
 
+// A schema on which compiling panics denies, the first time and every time after.
+func TestPanicOfACompilationDenies(t *testing.T) {
+	p := mustParse(t, rules(`{name: bad, on: call, server: s, tool: t, when: args.x == 1, then: allow}`))
+	p.tools.slots[toolKey{"s", "t"}].rules = []*rule{nil} // has no conditions to look at
+	in := &Input{
+		Server: &Server{Name: "s"}, Args: json.RawMessage(`{"x":1}`),
+		Tool: &Tool{Name: "t", InputSchema: json.RawMessage(`{"type":"object","properties":{"x":{"type":"integer"}}}`)},
+	}
+	for range 2 {
+		d := p.Decide(t.Context(), PhaseCall, in)
+		if d.Verdict != Deny || d.Rule != "bad" || d.Err == nil || !strings.Contains(d.Err.Error(), "internal error") {
+			t.Errorf("got %+v", d)
+		}
+	}
+}
+
 // A call that is given up in the middle of a loop ends there.
 func TestDecideCancelledInALoop(t *testing.T) {
 	p := mustParse(t, rules(`{name: loop, on: result, when: 'principal.claims.all.all(x, result.text != x)', then: allow}`))

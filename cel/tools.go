@@ -67,8 +67,19 @@ func (c *toolCache) get(server string, tool *Tool) (*typedTool, error) {
 		return nil, nil
 	}
 	t := slot.of(tool)
-	t.compile.Do(func() { t.err = slot.typed(t) })
+	t.compile.Do(func() { t.err = slot.compile(t) })
 	return t, t.err
+}
+
+// compile is typed for a schema that a stranger wrote: where cel-go, or this package,
+// panics on it, the rules cannot be decided, now and whenever they are asked again.
+func (s *toolSlot) compile(t *typedTool) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("types of the arguments: internal error: %s", shorten(fmt.Sprint(r)))
+		}
+	}()
+	return s.typed(t)
 }
 
 // of returns the place of a definition, a new one where there is none.
